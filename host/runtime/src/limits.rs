@@ -1,0 +1,85 @@
+//! Every bound that a run is held to, in one place, with its default and its reason.
+
+use std::time::Duration;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+
+/// What a run may use. An application file and the command line change single values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that operators, sorts and guests of the run may hold together.
+    pub memory: u64,
+    /// Wall-clock time of the whole run.
+    pub wall_time: Duration,
+    /// Bytes that the run may write.
+    pub output_bytes: u64,
+    /// What each guest instance is held to.
+    pub guest: GuestLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Half of a small machine; sorts spill before this is reached.
+            memory: 2 * GIB,
+            // Longer than any job that a person waits for.
+            wall_time: Duration::from_secs(24 * 60 * 60),
+            // A runaway transform must not fill a disk unseen.
+            output_bytes: 1024 * GIB,
+            guest: GuestLimits::default(),
+        }
+    }
+}
+
+/// What one instance of a transform is held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestLimits {
+    /// Bytes of all linear memories and tables of an instance together. Enough for a Python
+    /// interpreter with a batch; an instance of a Rust transform needs a few MiB.
+    pub memory: u64,
+    /// Time of one call (`bind`, one batch, `finish`). A batch of 8,192 rows takes microseconds;
+    /// ten seconds forgive a slow interpreter on a busy machine.
+    pub call_time: Duration,
+    /// Bytes of log messages and standard output that one instance may write in a run; what is
+    /// above is dropped and counted.
+    pub log_bytes: u64,
+    /// Bytes that one call may emit, for transforms that make many rows of one.
+    pub emit_bytes: u64,
+    /// Rows that one call may emit. Bounds columns that need no bytes, such as nulls.
+    pub emit_rows: u64,
+    /// Calls of host functions within one call of the guest.
+    pub host_calls: u64,
+    /// Bytes that a single host call may lift out of the guest.
+    pub lift_bytes: u64,
+    /// Rows that one call may reject; a batch has no more.
+    pub rejections: u64,
+    /// Bytes kept of a rejection's reason and of a fault's or a log message's text; the rest is cut.
+    pub message_bytes: usize,
+    /// Fields of a schema that a guest may declare, children included.
+    pub fields: usize,
+    /// Depth of nested types that a guest may declare.
+    pub depth: usize,
+    /// Bytes of a field's name, and of each key and value of its metadata.
+    pub name_bytes: usize,
+}
+
+impl Default for GuestLimits {
+    fn default() -> Self {
+        Self {
+            memory: 256 * MIB,
+            call_time: Duration::from_secs(10),
+            log_bytes: 256 * KIB,
+            emit_bytes: 256 * MIB,
+            emit_rows: 16 * 1024 * 1024,
+            host_calls: 1_000_000,
+            lift_bytes: 64 * MIB,
+            rejections: 64 * 1024,
+            message_bytes: 4 * 1024,
+            fields: 4_096,
+            depth: 16,
+            name_bytes: 1_024,
+        }
+    }
+}
