@@ -205,7 +205,7 @@ impl Partition {
                     })
                     .await
                     .map_err(to_datafusion)?;
-                DfResult::Ok(stream::iter(batches.into_iter().map(Ok)))
+                DfResult::Ok(stream::iter(batches.into_iter().map(DfResult::Ok)))
             })
             .buffered(in_flight)
             .try_flatten()
@@ -232,7 +232,7 @@ impl Partition {
                     .run(move || this.advance(guest, next))
                     .await
                     .map_err(to_datafusion)?;
-                let batches = stream::iter(batches.into_iter().map(Ok));
+                let batches = stream::iter(batches.into_iter().map(DfResult::Ok));
                 DfResult::Ok(Some((batches, (morsels, guest, ended))))
             }
         })
