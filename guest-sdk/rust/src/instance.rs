@@ -31,8 +31,8 @@ pub struct Instance<T> {
 
 /// A column of the output in the flat form.
 pub(crate) enum FlatOutput {
-    Pass(u32),
-    Computed(Vec<FlatField>),
+    Pass(#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only a component sends it"))] u32),
+    Computed(#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only a component sends it"))] Vec<FlatField>),
 }
 
 impl<T: Transform> Instance<T> {

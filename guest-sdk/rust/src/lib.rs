@@ -70,6 +70,7 @@ pub mod component;
 
 pub use arrow_array as array;
 pub use arrow_buffer as buffer;
+pub use arrow_data as data;
 pub use arrow_schema as schema;
 pub use arrow_schema::{DataType, Field, Schema, TimeUnit};
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, make_array};
 use arrow_data::{ArrayData, ArrayDataBuilder, layout};
 use arrow_schema::{DataType, Field, FieldRef};
 
@@ -52,13 +51,13 @@ fn next_field(flat: &mut std::vec::IntoIter<FlatField>) -> Result<FieldRef, Stri
 }
 
 /// The array of a column of type `data_type`.
-pub(crate) fn array_from_flat(data_type: &DataType, column: FlatColumn, trust: Trust) -> Result<ArrayRef, String> {
+pub(crate) fn array_from_flat(data_type: &DataType, column: FlatColumn, trust: Trust) -> Result<ArrayData, String> {
     let mut arrays = column.into_iter();
     let data = next_array(data_type, &mut arrays, trust)?;
     if arrays.len() > 0 {
         return Err(format!("{} arrays too many", arrays.len()));
     }
-    Ok(make_array(data))
+    Ok(data)
 }
 
 fn next_array(

@@ -1,6 +1,6 @@
 //! The host's part of the contract, done natively.
 
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, make_array};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_schema::SchemaRef;
 use arrow_select::filter::filter;
@@ -54,6 +54,7 @@ impl<'a> Call<'a> {
             OutputColumn::Computed { field, .. } => {
                 let column = computed.next().ok_or("a computed column is missing")?;
                 array_from_flat(field.data_type(), column, self.shape.trust)
+                    .map(make_array)
                     .map_err(|error| format!("column `{}`: {error}", field.name()))
             }
         });
