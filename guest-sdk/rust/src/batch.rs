@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use arrow_array::ArrayRef;
+use arrow_data::ArrayData;
 
 use crate::Readable;
 
@@ -18,7 +18,10 @@ pub struct Column<T> {
 
 impl<T> Column<T> {
     pub(crate) const fn new(read: usize) -> Self {
-        Self { read, array: PhantomData }
+        Self {
+            read,
+            array: PhantomData,
+        }
     }
 }
 
@@ -31,14 +34,17 @@ impl<T> Clone for Column<T> {
 impl<T> Copy for Column<T> {}
 
 /// One batch: the columns that the plan reads, all of the same length.
+///
+/// It holds the layout that all arrays share, so that a component contains the code of those array types
+/// alone that its transform asks for.
 #[derive(Clone, Debug)]
 pub struct Batch {
     n_rows: usize,
-    columns: Vec<ArrayRef>,
+    columns: Vec<ArrayData>,
 }
 
 impl Batch {
-    pub(crate) const fn new(n_rows: usize, columns: Vec<ArrayRef>) -> Self {
+    pub(crate) const fn new(n_rows: usize, columns: Vec<ArrayData>) -> Self {
         Self { n_rows, columns }
     }
 
@@ -55,8 +61,14 @@ impl Batch {
     /// Panics where the handle is of another transform's plan.
     #[must_use]
     pub fn column<T: Readable>(&self, column: Column<T>) -> T {
-        let array = self.columns.get(column.read).and_then(T::from_array);
-        #[expect(clippy::expect_used, reason = "the plan checked the type when it gave the handle out")]
+        let array = self
+            .columns
+            .get(column.read)
+            .and_then(|data| T::from_data(data.clone()));
+        #[expect(
+            clippy::expect_used,
+            reason = "the plan checked the type when it gave the handle out"
+        )]
         array.expect("a column handle is used with the plan that gave it out")
     }
 }

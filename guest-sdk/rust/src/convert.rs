@@ -3,13 +3,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+use arrow_array::{
+    Array, Decimal128Array, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array,
+    Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, UInt8Array,
+    UInt16Array, UInt32Array, UInt64Array,
 };
-use arrow_array::{Array, ArrayRef, Float64Array, LargeStringArray, StringArray, StringViewArray, new_null_array};
-use arrow_buffer::NullBuffer;
+use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
+use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
 use crate::Readable;
@@ -46,27 +46,64 @@ impl Readable for Numbers {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "documented on the type")]
-    fn from_array(array: &ArrayRef) -> Option<Self> {
-        let numbers = match array.data_type() {
-            DataType::Float64 => array.as_primitive_opt::<Float64Type>()?.clone(),
-            DataType::Float32 => array.as_primitive_opt::<Float32Type>()?.unary(f64::from),
-            DataType::Float16 => array.as_primitive_opt::<Float16Type>()?.unary(f64::from),
-            DataType::Int8 => array.as_primitive_opt::<Int8Type>()?.unary(f64::from),
-            DataType::Int16 => array.as_primitive_opt::<Int16Type>()?.unary(f64::from),
-            DataType::Int32 => array.as_primitive_opt::<Int32Type>()?.unary(f64::from),
-            DataType::Int64 => array.as_primitive_opt::<Int64Type>()?.unary(|value| value as f64),
-            DataType::UInt8 => array.as_primitive_opt::<UInt8Type>()?.unary(f64::from),
-            DataType::UInt16 => array.as_primitive_opt::<UInt16Type>()?.unary(f64::from),
-            DataType::UInt32 => array.as_primitive_opt::<UInt32Type>()?.unary(f64::from),
-            DataType::UInt64 => array.as_primitive_opt::<UInt64Type>()?.unary(|value| value as f64),
+    fn from_data(data: ArrayData) -> Option<Self> {
+        Some(Self(match data.data_type() {
+            DataType::Float64 => data.into(),
+            DataType::Float32 => Float32Array::from(data).unary(f64::from),
+            DataType::Float16 => Float16Array::from(data).unary(f64::from),
+            DataType::Int8 => Int8Array::from(data).unary(f64::from),
+            DataType::Int16 => Int16Array::from(data).unary(f64::from),
+            DataType::Int32 => Int32Array::from(data).unary(f64::from),
+            DataType::Int64 => Int64Array::from(data).unary(|value| value as f64),
+            DataType::UInt8 => UInt8Array::from(data).unary(f64::from),
+            DataType::UInt16 => UInt16Array::from(data).unary(f64::from),
+            DataType::UInt32 => UInt32Array::from(data).unary(f64::from),
+            DataType::UInt64 => UInt64Array::from(data).unary(|value| value as f64),
             DataType::Decimal128(_, scale) => {
                 let divisor = 10f64.powi(i32::from(*scale));
-                array.as_primitive_opt::<Decimal128Type>()?.unary(|value| value as f64 / divisor)
+                Decimal128Array::from(data).unary(|value| value as f64 / divisor)
             }
-            DataType::Null => Float64Array::new_null(array.len()),
+            DataType::Null => Float64Array::new_null(data.len()),
             _ => return None,
-        };
-        Some(Self(numbers))
+        }))
+    }
+}
+
+/// A column of integers as `i64`; those of 64 bits are not copied.
+///
+/// Unsigned integers of 64 bits are not accepted, as they do not all fit.
+#[derive(Clone, Debug)]
+pub struct Integers(Int64Array);
+
+impl Deref for Integers {
+    type Target = Int64Array;
+
+    fn deref(&self) -> &Int64Array {
+        &self.0
+    }
+}
+
+impl Readable for Integers {
+    fn accepts(data_type: &DataType) -> bool {
+        (data_type.is_integer() && *data_type != DataType::UInt64) || *data_type == DataType::Null
+    }
+
+    fn expected() -> String {
+        "an integer".to_owned()
+    }
+
+    fn from_data(data: ArrayData) -> Option<Self> {
+        Some(Self(match data.data_type() {
+            DataType::Int64 => data.into(),
+            DataType::Int8 => Int8Array::from(data).unary(i64::from),
+            DataType::Int16 => Int16Array::from(data).unary(i64::from),
+            DataType::Int32 => Int32Array::from(data).unary(i64::from),
+            DataType::UInt8 => UInt8Array::from(data).unary(i64::from),
+            DataType::UInt16 => UInt16Array::from(data).unary(i64::from),
+            DataType::UInt32 => UInt32Array::from(data).unary(i64::from),
+            DataType::Null => Int64Array::new_null(data.len()),
+            _ => return None,
+        }))
     }
 }
 
@@ -79,7 +116,10 @@ enum Layout {
     Normal(StringArray),
     Large(LargeStringArray),
     View(StringViewArray),
-    Dictionary { keys: Arc<[Option<u32>]>, values: Box<Text> },
+    Dictionary {
+        keys: Arc<[Option<u32>]>,
+        values: Box<Text>,
+    },
 }
 
 impl Text {
@@ -107,9 +147,15 @@ impl Text {
             row < n_rows && nulls.is_none_or(|nulls| nulls.is_valid(row))
         }
         match &self.0 {
-            Layout::Normal(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
-            Layout::Large(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
-            Layout::View(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
+            Layout::Normal(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
+            Layout::Large(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
+            Layout::View(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
             Layout::Dictionary { keys, values } => {
                 let key = (*keys.get(row)?)?;
                 values.get(key as usize)
@@ -121,26 +167,15 @@ impl Text {
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
         (0..self.len()).map(|row| self.get(row))
     }
-
-    /// The bytes of all values together, counting a shared one each time where that is cheap to know.
-    #[must_use]
-    pub fn n_bytes(&self) -> usize {
-        match &self.0 {
-            Layout::Normal(array) => array.values().len(),
-            Layout::Large(array) => array.values().len(),
-            Layout::View(array) => array.total_buffer_bytes_used() + array.len() * 12,
-            Layout::Dictionary { keys, values } => {
-                keys.len().saturating_mul(1 + values.n_bytes() / values.len().max(1))
-            }
-        }
-    }
 }
 
 impl Readable for Text {
     fn accepts(data_type: &DataType) -> bool {
         match data_type {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
-            DataType::Dictionary(_, values) => !matches!(**values, DataType::Dictionary(_, _)) && Self::accepts(values),
+            DataType::Dictionary(_, values) => {
+                !matches!(**values, DataType::Dictionary(_, _)) && Self::accepts(values)
+            }
             _ => false,
         }
     }
@@ -149,22 +184,39 @@ impl Readable for Text {
         "text".to_owned()
     }
 
-    fn from_array(array: &ArrayRef) -> Option<Self> {
-        Some(Self(match array.data_type() {
-            DataType::Utf8 => Layout::Normal(array.as_string_opt::<i32>()?.clone()),
-            DataType::LargeUtf8 => Layout::Large(array.as_string_opt::<i64>()?.clone()),
-            DataType::Utf8View => Layout::View(array.as_string_view_opt()?.clone()),
-            DataType::Null => Layout::Normal(new_null_array(&DataType::Utf8, array.len()).as_string_opt::<i32>()?.clone()),
-            DataType::Dictionary(_, _) => {
-                let dictionary = array.as_any_dictionary_opt()?;
-                let values = Box::new(Self::from_array(dictionary.values())?);
-                // With no values there is no key to normalise: every row is null.
-                let keys = if values.is_empty() { vec![0; array.len()] } else { dictionary.normalized_keys() };
-                let keys = keys.into_iter().enumerate();
-                let keys = keys.map(|(row, key)| u32::try_from(key).ok().filter(|_| dictionary.keys().is_valid(row)));
-                Layout::Dictionary { keys: keys.collect(), values }
+    fn from_data(data: ArrayData) -> Option<Self> {
+        Some(Self(match data.data_type() {
+            DataType::Utf8 => Layout::Normal(data.into()),
+            DataType::LargeUtf8 => Layout::Large(data.into()),
+            DataType::Utf8View => Layout::View(data.into()),
+            DataType::Null => Layout::Normal(StringArray::new_null(data.len())),
+            DataType::Dictionary(keys, _) => {
+                let keys = match **keys {
+                    DataType::Int8 => dictionary_keys::<i8>(&data)?,
+                    DataType::Int16 => dictionary_keys::<i16>(&data)?,
+                    DataType::Int32 => dictionary_keys::<i32>(&data)?,
+                    DataType::Int64 => dictionary_keys::<i64>(&data)?,
+                    DataType::UInt8 => dictionary_keys::<u8>(&data)?,
+                    DataType::UInt16 => dictionary_keys::<u16>(&data)?,
+                    DataType::UInt32 => dictionary_keys::<u32>(&data)?,
+                    DataType::UInt64 => dictionary_keys::<u64>(&data)?,
+                    _ => return None,
+                };
+                let values = Box::new(Self::from_data(data.child_data().first()?.clone())?);
+                Layout::Dictionary { keys, values }
             }
             _ => return None,
         }))
     }
+}
+
+/// The keys of a dictionary array, `None` for null.
+fn dictionary_keys<K: ArrowNativeType>(data: &ArrayData) -> Option<Arc<[Option<u32>]>> {
+    let keys = ScalarBuffer::<K>::new(data.buffers().first()?.clone(), data.offset(), data.len());
+    let keys = keys.iter().enumerate().map(|(row, key)| {
+        u32::try_from(key.as_usize())
+            .ok()
+            .filter(|_| data.is_valid(row))
+    });
+    Some(keys.collect())
 }

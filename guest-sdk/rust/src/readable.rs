@@ -2,9 +2,11 @@
 
 use arrow_array::types::{ArrowDictionaryKeyType, ByteArrayType, ByteViewType};
 use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, DictionaryArray, FixedSizeBinaryArray, FixedSizeListArray,
-    GenericByteArray, GenericByteViewArray, GenericListArray, MapArray, OffsetSizeTrait, PrimitiveArray, StructArray,
+    ArrayRef, ArrowPrimitiveType, BooleanArray, DictionaryArray, FixedSizeBinaryArray,
+    FixedSizeListArray, GenericByteArray, GenericByteViewArray, GenericListArray, MapArray,
+    OffsetSizeTrait, PrimitiveArray, StructArray, make_array,
 };
+use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
 /// A view of a column that [`Plan::read`](crate::Plan::read) can give out.
@@ -18,8 +20,8 @@ pub trait Readable: Sized {
     /// The types that are accepted, for the error that says so.
     fn expected() -> String;
 
-    /// The view of an array; `None` where its type is not accepted.
-    fn from_array(array: &ArrayRef) -> Option<Self>;
+    /// The view of an array of a type that is accepted; `None` for others.
+    fn from_data(data: ArrayData) -> Option<Self>;
 }
 
 impl Readable for ArrayRef {
@@ -31,8 +33,8 @@ impl Readable for ArrayRef {
         "any type".to_owned()
     }
 
-    fn from_array(array: &ArrayRef) -> Option<Self> {
-        Some(Self::clone(array))
+    fn from_data(data: ArrayData) -> Option<Self> {
+        Some(make_array(data))
     }
 }
 
@@ -45,8 +47,8 @@ impl<T: ArrowPrimitiveType> Readable for PrimitiveArray<T> {
         T::DATA_TYPE.to_string()
     }
 
-    fn from_array(array: &ArrayRef) -> Option<Self> {
-        array.as_any().downcast_ref().cloned()
+    fn from_data(data: ArrayData) -> Option<Self> {
+        Self::accepts(data.data_type()).then(|| Self::from(data))
     }
 }
 
@@ -62,8 +64,8 @@ macro_rules! readable {
                 $expected.to_string()
             }
 
-            fn from_array(array: &ArrayRef) -> Option<Self> {
-                array.as_any().downcast_ref().cloned()
+            fn from_data(data: ArrayData) -> Option<Self> {
+                Self::accepts(data.data_type()).then(|| Self::from(data))
             }
         }
     };
