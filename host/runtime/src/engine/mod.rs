@@ -12,7 +12,6 @@ mod sink;
 mod transform;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
@@ -146,5 +145,5 @@ impl Engine {
 /// What a step's guests write to, and what may stop them.
 pub(crate) struct Watch {
     pub(crate) logs: Arc<dyn LogSink>,
-    pub(crate) cancel: Arc<AtomicBool>,
+    pub(crate) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
 }
