@@ -1,1 +1,33 @@
-//! TODO
+//! Application files, their parameters, and URIs: text in, plain data out.
+//!
+//! Nothing here reads a file, the environment or the clock. [`ApplicationFile::parse`] checks all that
+//! can be known without parameters, [`ApplicationFile::resolve`] fills them in and yields an
+//! [`Application`], in which nothing is left to interpret. Both report every problem that they find,
+//! each with its line, its column and the line itself.
+
+mod application;
+mod document;
+mod file;
+mod input;
+mod limit_keys;
+mod nearest;
+mod output;
+mod parameter;
+mod placeholder;
+mod quantity;
+mod schema;
+mod step;
+mod type_name;
+mod uri;
+
+pub use application::{
+    Application, Compression, CsvOptions, CsvOutput, Input, InputFormat, JsonOptions, Mode, Output,
+    OutputFormat, ParquetOutput, Partitions, SchemaSource, SortKey, Source, Step,
+};
+pub use file::ApplicationFile;
+pub use limit_keys::{limit_names, set_limit};
+pub use nearest::{nearest, nearest_few};
+pub use parameter::{Parameter, ParameterType, Value};
+pub use quantity::{format_size, parse_duration, parse_size};
+pub use schema::{parse_schema, schema_to_toml};
+pub use uri::{Scheme, Uri};

@@ -1,0 +1,454 @@
+//! Where data is: one canonical form for paths and URIs.
+
+mod segments;
+
+use std::fmt;
+
+use segments::{Segment, Segments};
+
+use super::nearest::nearest;
+use super::quantity::clip;
+use crate::error::{Error, Result};
+
+/// Bytes of a URI or path that are accepted; no store takes longer names.
+const TEXT_BYTES_MAX: usize = 4096;
+
+/// Bytes of a key in an object store, by the rules of S3.
+const KEY_BYTES_MAX: usize = 1024;
+
+/// Bytes of one name in a file system.
+const NAME_BYTES_MAX: usize = 255;
+
+/// What kind of place a URI names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
+    /// The local file system.
+    File,
+    /// A bucket of an S3-compatible store.
+    S3,
+    /// A web server, for reading single files.
+    Http,
+    /// The same over TLS.
+    Https,
+}
+
+impl Scheme {
+    const WORDS: [(&'static str, Self); 4] = [
+        ("file", Self::File),
+        ("s3", Self::S3),
+        ("http", Self::Http),
+        ("https", Self::Https),
+    ];
+
+    /// The word before `://`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::S3 => "s3",
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    const fn is_web(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
+    }
+}
+
+/// Where data is: a file, a folder or a glob, in one canonical form.
+///
+/// Nothing is encoded any more, there are no `.`, `..` or empty names, and no credentials: a URI that
+/// carries any is refused. Two URIs are the same place exactly if they are equal.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uri {
+    scheme: Scheme,
+    /// The bucket, or the host with its port; empty for local files.
+    authority: String,
+    /// Names joined by `/`, without one at either end; what stands before a glob.
+    path: String,
+    folder: bool,
+    pattern: Option<String>,
+}
+
+/// Why a text is no URI.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+    /// Whether the text carries credentials and must not be shown.
+    pub(super) secret: bool,
+}
+
+impl Flaw {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+            secret: false,
+        }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn secret(message: &str) -> Self {
+        let hint = "credentials come from the environment, such as `AWS_ACCESS_KEY_ID`";
+        Self {
+            secret: true,
+            ..Self::new(message).hint(hint)
+        }
+    }
+}
+
+impl From<Flaw> for Error {
+    fn from(flaw: Flaw) -> Self {
+        let error = Self::input(flaw.message);
+        flaw.hint.into_iter().fold(error, Self::hint)
+    }
+}
+
+impl Uri {
+    /// Reads a URI or a plain path; a relative path is taken from the folder `base`.
+    ///
+    /// After `scheme://`, `%` escapes are decoded; a plain path is taken as it stands. `*`, `**`, `?`
+    /// and `[..]` are a glob, `[*]` (or `%2A` in a URI) a literal star. A `/` at the end says that a
+    /// folder is meant.
+    ///
+    /// # Errors
+    ///
+    /// Fails with which part is wrong and what was expected; never repeats credentials.
+    pub fn parse(text: &str, base: Option<&Self>) -> Result<Self> {
+        Self::read(text, base).map_err(Into::into)
+    }
+
+    /// Reads the URI or the absolute path of a folder, or of an application file within it.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); and fails for a glob.
+    pub fn parse_folder(text: &str) -> Result<Self> {
+        let mut uri = Self::parse(text, None)?;
+        if uri.pattern.is_some() {
+            return Err(Error::input(format!(
+                "`{}` is a glob, expected a folder",
+                clip(text)
+            )));
+        }
+        if !uri.folder && uri.name().ends_with(".toml") {
+            uri.path.truncate(uri.path.rfind('/').unwrap_or(0));
+        }
+        uri.folder = true;
+        Ok(uri)
+    }
+
+    /// As [`parse`](Self::parse), with a reason that can be shown beside a line of text.
+    pub(super) fn read(text: &str, base: Option<&Self>) -> Result<Self, Flaw> {
+        if text.is_empty() {
+            return Err(Flaw::new("URI is empty").hint(FORMS));
+        }
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(Flaw::new(format!(
+                "URI is longer than {TEXT_BYTES_MAX} bytes"
+            )));
+        }
+        if let Some(at) = text.find(char::is_control) {
+            return Err(Flaw::new(format!(
+                "URI has a control character at byte {at}"
+            )));
+        }
+        let Some((scheme, rest)) = text.split_once("://").filter(|(word, _)| is_scheme(word))
+        else {
+            return Self::read_path(text, base);
+        };
+        let word = scheme.to_ascii_lowercase();
+        match Scheme::WORDS.iter().find(|(known, _)| *known == word) {
+            Some((_, Scheme::File)) => Self::read_file(rest),
+            Some((_, scheme)) => Self::read_remote(*scheme, rest),
+            None => Err(unknown_scheme(&word)),
+        }
+    }
+
+    fn read_path(text: &str, base: Option<&Self>) -> Result<Self, Flaw> {
+        for (word, _) in Scheme::WORDS {
+            if text
+                .strip_prefix(word)
+                .is_some_and(|rest| rest.starts_with(':'))
+            {
+                return Err(Flaw::new(format!("`{word}:` is not followed by `//`")).hint(FORMS));
+            }
+        }
+        if text == "~" || text.starts_with("~/") {
+            return Err(Flaw::new("`~` stands for no folder here").hint("write the path in full"));
+        }
+        let segments = Segments::plain(text)?;
+        if text.starts_with('/') {
+            return Self::assemble(Scheme::File, String::new(), Vec::new(), segments);
+        }
+        let Some(base) = base else {
+            return Err(Flaw::new(format!(
+                "path `{}` is relative, expected `/…`",
+                clip(text)
+            )));
+        };
+        let before = base.path.split('/').filter(|name| !name.is_empty());
+        let before = before.map(Segment::literal).collect();
+        Self::assemble(base.scheme, base.authority.clone(), before, segments)
+    }
+
+    fn read_file(rest: &str) -> Result<Self, Flaw> {
+        let (host, path) = split_authority(rest);
+        if host.contains('@') {
+            return Err(Flaw::secret("file URI carries a user"));
+        }
+        if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
+            let message = format!("file URI names a host `{}`", clip(host));
+            return Err(Flaw::new(message).hint("expected `file:///path`, with three slashes"));
+        }
+        refuse_credentials(path)?;
+        Self::assemble(
+            Scheme::File,
+            String::new(),
+            Vec::new(),
+            Segments::encoded(path, true)?,
+        )
+    }
+
+    fn read_remote(scheme: Scheme, rest: &str) -> Result<Self, Flaw> {
+        let (authority, path) = split_authority(rest);
+        if authority.contains('@') {
+            return Err(Flaw::secret("URI carries a user or a password"));
+        }
+        refuse_credentials(path)?;
+        let authority = match scheme {
+            Scheme::S3 => bucket(authority)?,
+            _ => host(scheme, authority)?,
+        };
+        if scheme.is_web() && path.contains(['?', '#']) {
+            return Err(Flaw::new("URI has a query or a fragment")
+                .hint("a web address names one file by its path alone; `%3F` is a literal `?`"));
+        }
+        let segments = Segments::encoded(path, false)?;
+        let uri = Self::assemble(scheme, authority, Vec::new(), segments)?;
+        if scheme.is_web() && (uri.folder || uri.pattern.is_some()) {
+            return Err(Flaw::new("web address is a folder or a glob")
+                .hint("a web server lists nothing; name one file"));
+        }
+        Ok(uri)
+    }
+
+    fn assemble(
+        scheme: Scheme,
+        authority: String,
+        before: Vec<Segment>,
+        segments: Segments,
+    ) -> Result<Self, Flaw> {
+        let (path, pattern, folder) = segments.resolve(before)?;
+        let uri = Self {
+            scheme,
+            authority,
+            path,
+            folder,
+            pattern,
+        };
+        if scheme != Scheme::File && uri.path.len() > KEY_BYTES_MAX {
+            return Err(Flaw::new(format!(
+                "key is longer than {KEY_BYTES_MAX} bytes"
+            )));
+        }
+        let long = uri.path.split('/').find(|name| name.len() > NAME_BYTES_MAX);
+        if let Some(name) = long.filter(|_| scheme == Scheme::File) {
+            let message = format!(
+                "name `{}` is longer than {NAME_BYTES_MAX} bytes",
+                clip(name)
+            );
+            return Err(Flaw::new(message));
+        }
+        if let Some(pattern) = &uri.pattern {
+            glob::Pattern::new(pattern).map_err(|error| {
+                Flaw::new(format!("glob `{}` is malformed: {}", clip(pattern), error.msg))
+                    .hint("`*` is any part of a name, `**/` any folders, `?` one character, `[ab]` one of some")
+            })?;
+        }
+        Ok(uri)
+    }
+
+    /// What kind of place it is.
+    #[must_use]
+    pub const fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// The bucket, or the host with its port; empty for local files.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Names joined by `/`, without one at either end; what stands before a glob.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether it ends in `/`, or names the root, or stands before a glob.
+    #[must_use]
+    pub const fn is_folder(&self) -> bool {
+        self.folder
+    }
+
+    /// The glob, relative to [`path`](Self::path); names joined by `/`.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&str> {
+        self.pattern.as_deref()
+    }
+
+    /// The folder before the glob, and the glob.
+    #[must_use]
+    pub fn split_glob(&self) -> (Self, Option<&str>) {
+        (
+            Self {
+                pattern: None,
+                ..self.clone()
+            },
+            self.pattern(),
+        )
+    }
+
+    /// The last name, of the glob if it is one; empty for a root.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let path = self.pattern.as_deref().unwrap_or(&self.path);
+        path.rsplit('/').next().unwrap_or_default()
+    }
+
+    /// The folder that holds it; a root holds itself.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        let mut path = self.path.clone();
+        if self.pattern.is_none() {
+            path.truncate(path.rfind('/').unwrap_or(0));
+        }
+        Self {
+            path,
+            folder: true,
+            pattern: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same place, taken as a folder.
+    #[must_use]
+    pub fn as_folder(&self) -> Self {
+        Self {
+            folder: true,
+            ..self.clone()
+        }
+    }
+}
+
+/// A local file is shown as its path, everything else as a URI that reads back.
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scheme == Scheme::File {
+            write!(f, "/{}", self.path)?;
+        } else {
+            write!(f, "{}://{}/", self.scheme.as_str(), self.authority)?;
+            f.write_str(&segments::encode(&self.path))?;
+        }
+        if self.folder && !self.path.is_empty() {
+            f.write_str("/")?;
+        }
+        f.write_str(self.pattern.as_deref().unwrap_or_default())
+    }
+}
+
+/// What may be written.
+const FORMS: &str = "expected a path, or `file:///path`, `s3://bucket/key`, `https://host/path`";
+
+fn is_scheme(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_alphabetic())
+        && word
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+}
+
+fn unknown_scheme(word: &str) -> Flaw {
+    let flaw = Flaw::new(format!("scheme `{}://` is not supported", clip(word)));
+    let known = Scheme::WORDS.iter().map(|(word, _)| *word);
+    match nearest(word, known).or_else(|| matches!(word, "s3a" | "s3n").then_some("s3")) {
+        Some(near) => flaw.hint(format!("did you mean `{near}://`?")),
+        None => flaw.hint(FORMS),
+    }
+}
+
+fn split_authority(rest: &str) -> (&str, &str) {
+    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
+}
+
+/// Refuses what signed URLs and connection strings carry.
+fn refuse_credentials(path: &str) -> Result<(), Flaw> {
+    const SECRETS: [&str; 10] = [
+        "awsaccesskeyid",
+        "signature",
+        "sig",
+        "token",
+        "access_token",
+        "key",
+        "password",
+        "secret",
+        "access_key_id",
+        "secret_access_key",
+    ];
+    let Some((_, query)) = path.split_once('?') else {
+        return Ok(());
+    };
+    for pair in query.split(['&', ';', '?']) {
+        let name = pair
+            .split('=')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let known = SECRETS.contains(&name.as_str())
+            || name.starts_with("x-amz-")
+            || name.starts_with("x-goog-");
+        if known && pair.contains('=') {
+            return Err(Flaw::secret("URI carries credentials in its query"));
+        }
+    }
+    Ok(())
+}
+
+fn bucket(name: &str) -> Result<String, Flaw> {
+    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
+    if name.is_empty() {
+        return Err(Flaw::new("URI names no bucket").hint("expected `s3://bucket/key`"));
+    }
+    if !(3..=63).contains(&name.len()) || !name.chars().all(legal) || name.contains("..") {
+        return Err(Flaw::new(format!("bucket `{}` is malformed", clip(name)))
+            .hint("a bucket has 3 to 63 of the characters `a-z`, `0-9`, `-`, `.` and `_`"));
+    }
+    Ok(name.to_owned())
+}
+
+fn host(scheme: Scheme, authority: &str) -> Result<String, Flaw> {
+    let form = format!("expected `{}://host/path`", scheme.as_str());
+    if authority.is_empty() {
+        return Err(Flaw::new("URI names no host").hint(form));
+    }
+    let malformed = || {
+        let message = format!("host `{}` is malformed", clip(authority));
+        Flaw::new(message).hint(form.clone())
+    };
+    let url = url::Url::parse(&format!("{}://{authority}/", scheme.as_str()));
+    let url = url.map_err(|_| malformed())?;
+    let host = url.host_str().ok_or_else(malformed)?;
+    Ok(url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+#[cfg(test)]
+mod tests;
