@@ -4,8 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, Decimal128Array, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
-    LargeStringArray, StringArray, StringViewArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, Decimal128Array, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array,
+    Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, UInt8Array,
+    UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
@@ -77,7 +78,10 @@ enum Layout {
     Normal(StringArray),
     Large(LargeStringArray),
     View(StringViewArray),
-    Dictionary { keys: Arc<[Option<u32>]>, values: Box<Text> },
+    Dictionary {
+        keys: Arc<[Option<u32>]>,
+        values: Box<Text>,
+    },
 }
 
 impl Text {
@@ -105,9 +109,15 @@ impl Text {
             row < n_rows && nulls.is_none_or(|nulls| nulls.is_valid(row))
         }
         match &self.0 {
-            Layout::Normal(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
-            Layout::Large(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
-            Layout::View(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
+            Layout::Normal(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
+            Layout::Large(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
+            Layout::View(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
             Layout::Dictionary { keys, values } => {
                 let key = (*keys.get(row)?)?;
                 values.get(key as usize)
@@ -127,9 +137,9 @@ impl Text {
             Layout::Normal(array) => array.values().len(),
             Layout::Large(array) => array.values().len(),
             Layout::View(array) => array.total_buffer_bytes_used() + array.len() * 12,
-            Layout::Dictionary { keys, values } => {
-                keys.len().saturating_mul(1 + values.n_bytes() / values.len().max(1))
-            }
+            Layout::Dictionary { keys, values } => keys
+                .len()
+                .saturating_mul(1 + values.n_bytes() / values.len().max(1)),
         }
     }
 }
@@ -138,7 +148,9 @@ impl Readable for Text {
     fn accepts(data_type: &DataType) -> bool {
         match data_type {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
-            DataType::Dictionary(_, values) => !matches!(**values, DataType::Dictionary(_, _)) && Self::accepts(values),
+            DataType::Dictionary(_, values) => {
+                !matches!(**values, DataType::Dictionary(_, _)) && Self::accepts(values)
+            }
             _ => false,
         }
     }
@@ -176,6 +188,10 @@ impl Readable for Text {
 /// The keys of a dictionary array, `None` for null.
 fn dictionary_keys<K: ArrowNativeType>(data: &ArrayData) -> Option<Arc<[Option<u32>]>> {
     let keys = ScalarBuffer::<K>::new(data.buffers().first()?.clone(), data.offset(), data.len());
-    let keys = keys.iter().enumerate().map(|(row, key)| u32::try_from(key.as_usize()).ok().filter(|_| data.is_valid(row)));
+    let keys = keys.iter().enumerate().map(|(row, key)| {
+        u32::try_from(key.as_usize())
+            .ok()
+            .filter(|_| data.is_valid(row))
+    });
     Some(keys.collect())
 }

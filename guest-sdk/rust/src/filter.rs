@@ -15,7 +15,10 @@ impl Filter {
     ///
     /// `keep` is called for null rows too, with any value, so that the loop has no branch.
     #[must_use]
-    pub fn by<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>, keep: impl Fn(T::Native) -> bool) -> Self {
+    pub fn by<T: ArrowPrimitiveType>(
+        values: &PrimitiveArray<T>,
+        keep: impl Fn(T::Native) -> bool,
+    ) -> Self {
         let mut bytes = Vec::with_capacity(values.len().div_ceil(8));
         let (eights, rest) = values.values().as_chunks::<8>();
         // A loop of eight known rounds is unrolled, which also divides the cost of the host's epoch checks.
@@ -27,7 +30,10 @@ impl Filter {
             byte
         }));
         if !rest.is_empty() {
-            let bits = rest.iter().enumerate().map(|(bit, value)| u8::from(keep(*value)) << bit);
+            let bits = rest
+                .iter()
+                .enumerate()
+                .map(|(bit, value)| u8::from(keep(*value)) << bit);
             bytes.push(bits.fold(0, |byte, bit| byte | bit));
         }
         let bits = BooleanBuffer::new(Buffer::from_vec(bytes), 0, values.len());
@@ -74,7 +80,10 @@ impl Filter {
 
 impl From<BooleanBuffer> for Filter {
     fn from(bits: BooleanBuffer) -> Self {
-        Self { n_selected: bits.count_set_bits(), bits }
+        Self {
+            n_selected: bits.count_set_bits(),
+            bits,
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Text columns of a few known values, written without a branch per row.
 
 use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{
+    BooleanBuffer, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
+};
 
 use crate::Filter;
 
@@ -26,7 +28,11 @@ impl<const N: usize> Labels<N> {
     #[must_use]
     pub const fn new(labels: [&str; N]) -> Self {
         assert!(N > 0, "there must be a label");
-        let mut new = Self { words: [[0; WORD]; N], lengths: [0; N], length_max: 0 };
+        let mut new = Self {
+            words: [[0; WORD]; N],
+            lengths: [0; N],
+            length_max: 0,
+        };
         let mut label = 0;
         while label < N {
             let bytes = labels[label].as_bytes();
@@ -104,7 +110,13 @@ impl<'a, const N: usize> Writer<'a, N> {
     fn new(labels: &'a Labels<N>, n_rows: usize) -> Self {
         // One word and one offset more than needed: a dropped row writes there too, and is overwritten.
         let bytes = vec![0; n_rows * labels.length_max + WORD];
-        Self { labels, bytes, offsets: vec![0; n_rows + 2], n_bytes: 0, n_rows: 0 }
+        Self {
+            labels,
+            bytes,
+            offsets: vec![0; n_rows + 2],
+            n_bytes: 0,
+            n_rows: 0,
+        }
     }
 
     /// Writes the label, which the next one overwrites where `keep` is 0 and not 1.
@@ -117,7 +129,11 @@ impl<'a, const N: usize> Writer<'a, N> {
             bytes.copy_from_slice(&self.labels.words[label]);
         }
         if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "checked in `finish`")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_possible_wrap,
+                reason = "checked in `finish`"
+            )]
             {
                 *offset = (self.n_bytes + length) as i32;
             }
@@ -130,7 +146,11 @@ impl<'a, const N: usize> Writer<'a, N> {
         match label {
             Some(label) => self.push_if(label, 1),
             None => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "checked in `finish`")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_possible_wrap,
+                    reason = "checked in `finish`"
+                )]
                 if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
                     *offset = self.n_bytes as i32;
                 }
@@ -140,7 +160,10 @@ impl<'a, const N: usize> Writer<'a, N> {
     }
 
     fn finish(mut self, nulls: Option<NullBuffer>) -> StringArray {
-        assert!(i32::try_from(self.n_bytes).is_ok(), "the labels of one batch exceed 2 GiB");
+        assert!(
+            i32::try_from(self.n_bytes).is_ok(),
+            "the labels of one batch exceed 2 GiB"
+        );
         self.bytes.truncate(self.n_bytes);
         self.offsets.truncate(self.n_rows + 1);
         let offsets = ScalarBuffer::from(self.offsets);
@@ -160,5 +183,10 @@ fn selected_nulls(nulls: Option<&NullBuffer>, rows: &Filter) -> Option<NullBuffe
     if n_valid == rows.n_selected() {
         return None;
     }
-    Some(rows.rows().map(|row| nulls.is_valid(row)).collect::<BooleanBuffer>().into())
+    Some(
+        rows.rows()
+            .map(|row| nulls.is_valid(row))
+            .collect::<BooleanBuffer>()
+            .into(),
+    )
 }

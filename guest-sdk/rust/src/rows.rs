@@ -13,8 +13,9 @@
 //! ```
 
 use arrow_array::{
-    Array, ArrowPrimitiveType, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
-    LargeStringArray, PrimitiveArray, StringArray, StringViewArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrowPrimitiveType, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array,
+    Int32Array, Int64Array, LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
+    UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 
 use crate::{Numbers, Text};
@@ -46,7 +47,9 @@ pub trait IntoCell {
 
 /// The column of `f` of each value.
 pub fn map<'a, A: Cells, R: IntoCell>(a: &'a A, f: impl Fn(A::Cell<'a>) -> R) -> R::Array {
-    (0..a.n_rows()).map(|row| f(a.cell(row)?).into_cell()).collect()
+    (0..a.n_rows())
+        .map(|row| f(a.cell(row)?).into_cell())
+        .collect()
 }
 
 /// The column of `f` of each pair of values, as long as the shorter column.
@@ -56,7 +59,9 @@ pub fn map2<'a, A: Cells, B: Cells, R: IntoCell>(
     f: impl Fn(A::Cell<'a>, B::Cell<'a>) -> R,
 ) -> R::Array {
     let n_rows = a.n_rows().min(b.n_rows());
-    (0..n_rows).map(|row| f(a.cell(row)?, b.cell(row)?).into_cell()).collect()
+    (0..n_rows)
+        .map(|row| f(a.cell(row)?, b.cell(row)?).into_cell())
+        .collect()
 }
 
 /// The column of `f` of each triple of values, as long as the shortest column.
@@ -67,7 +72,9 @@ pub fn map3<'a, A: Cells, B: Cells, C: Cells, R: IntoCell>(
     f: impl Fn(A::Cell<'a>, B::Cell<'a>, C::Cell<'a>) -> R,
 ) -> R::Array {
     let n_rows = a.n_rows().min(b.n_rows()).min(c.n_rows());
-    (0..n_rows).map(|row| f(a.cell(row)?, b.cell(row)?, c.cell(row)?).into_cell()).collect()
+    (0..n_rows)
+        .map(|row| f(a.cell(row)?, b.cell(row)?, c.cell(row)?).into_cell())
+        .collect()
 }
 
 impl<T: ArrowPrimitiveType> Cells for PrimitiveArray<T> {

@@ -23,7 +23,11 @@ pub(crate) struct Arguments {
 pub(crate) fn head(arguments: &Arguments, json: bool) -> Outcome {
     let doing = || format!("show `{}`", arguments.uri);
     let batches = rows(&arguments.uri, arguments.rows).with_context(doing)?;
-    let text = if json { lines(&batches) } else { table(&batches) };
+    let text = if json {
+        lines(&batches)
+    } else {
+        table(&batches)
+    };
     report::print(&text.with_context(doing)?)
 }
 
@@ -35,17 +39,19 @@ pub(crate) fn rows(uri: &str, rows: usize) -> Result<Vec<RecordBatch>> {
 }
 
 fn table(batches: &[RecordBatch]) -> Result<String> {
-    let table = pretty_format_batches(batches).map_err(unprintable)?;
+    let table = pretty_format_batches(batches).map_err(|cause| unprintable(&cause))?;
     Ok(report::printable(&format!("{table}\n")))
 }
 
 fn lines(batches: &[RecordBatch]) -> Result<String> {
     let mut writer = LineDelimitedWriter::new(Vec::new());
-    writer.write_batches(&batches.iter().collect::<Vec<_>>()).map_err(unprintable)?;
-    writer.finish().map_err(unprintable)?;
+    writer
+        .write_batches(&batches.iter().collect::<Vec<_>>())
+        .map_err(|cause| unprintable(&cause))?;
+    writer.finish().map_err(|cause| unprintable(&cause))?;
     Ok(String::from_utf8_lossy(&writer.into_inner()).into_owned())
 }
 
-fn unprintable(cause: arrow::error::ArrowError) -> Error {
+fn unprintable(cause: &arrow::error::ArrowError) -> Error {
     Error::input(cause.to_string()).context("print the rows")
 }

@@ -16,7 +16,10 @@ pub(crate) async fn watch(progress: Arc<Progress>) {
     }
 }
 
-#[expect(clippy::exit, reason = "the person asked twice, and the run may not be able to end")]
+#[expect(
+    clippy::exit,
+    reason = "the person asked twice, and the run may not be able to end"
+)]
 fn end() {
     std::process::exit(130);
 }

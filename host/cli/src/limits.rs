@@ -12,7 +12,9 @@ pub(crate) struct LimitFlags(Vec<(&'static str, String)>);
 impl LimitFlags {
     /// Overrides what the application file says.
     pub(crate) fn apply(&self, limits: &mut Limits) -> Result<(), Error> {
-        self.0.iter().try_for_each(|(name, text)| spec::set_limit(limits, name, text))
+        self.0
+            .iter()
+            .try_for_each(|(name, text)| spec::set_limit(limits, name, text))
     }
 }
 
@@ -22,15 +24,19 @@ fn flag(name: &str) -> String {
 
 impl Args for LimitFlags {
     fn augment_args(command: Command) -> Command {
-        spec::limit_names().into_iter().fold(command, |command, name| {
-            command.arg(
-                Arg::new(name)
-                    .long(flag(name))
-                    .value_name("VALUE")
-                    .help_heading("Limits, such as 512MiB, 10m or 1000; in place of the application's")
-                    .help(""),
-            )
-        })
+        spec::limit_names()
+            .into_iter()
+            .fold(command, |command, name| {
+                command.arg(
+                    Arg::new(name)
+                        .long(flag(name))
+                        .value_name("VALUE")
+                        .help_heading(
+                            "Limits, such as 512MiB, 10m or 1000; in place of the application's",
+                        )
+                        .help(""),
+                )
+            })
     }
 
     fn augment_args_for_update(command: Command) -> Command {

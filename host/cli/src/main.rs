@@ -52,7 +52,9 @@ fn main() -> ExitCode {
         Task::Schema(arguments) => schema::schema(&arguments, json),
         Task::Plugin(plugin::Task::Build(arguments)) => plugin::build::build(&arguments, json),
         Task::Plugin(plugin::Task::Wrap(arguments)) => plugin::wrap::wrap(&arguments, json),
-        Task::Plugin(plugin::Task::Inspect(arguments)) => plugin::inspect::inspect(&arguments, json),
+        Task::Plugin(plugin::Task::Inspect(arguments)) => {
+            plugin::inspect::inspect(&arguments, json)
+        }
     };
     report::exit(outcome, json)
 }

@@ -17,9 +17,14 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
 
 /// Where compiled plugins are kept: `$SLUICE_CACHE`, or the user's cache folder; none if there is neither.
 pub(crate) fn cache() -> Option<PathBuf> {
-    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     absolute("SLUICE_CACHE").or_else(|| {
-        let caches = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+        let caches =
+            absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
         Some(caches.join("sluicegate").join("compiled"))
     })
 }
@@ -70,11 +75,18 @@ fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
 fn nearest(path: &Path) -> Option<PathBuf> {
     let missing = path.ancestors().take_while(|part| !part.exists()).last()?;
     let parent = missing.parent()?;
-    let folder = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let folder = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
     let names: Vec<String> = std::fs::read_dir(folder)
         .ok()?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
-    let near = spec::nearest(missing.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    let near = spec::nearest(
+        missing.file_name()?.to_str()?,
+        names.iter().map(String::as_str),
+    )?;
     Some(parent.join(near))
 }

@@ -29,8 +29,15 @@ pub(crate) async fn draw(progress: Arc<Progress>) {
                 "{elapsed} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {msg}, {eta} left",
             ));
         }
-        let (read, written) = (progress.rows_in.load(Relaxed), progress.rows_out.load(Relaxed));
-        bar.0.set_message(format!("{} rows in, {} out", HumanCount(read), HumanCount(written)));
+        let (read, written) = (
+            progress.rows_in.load(Relaxed),
+            progress.rows_out.load(Relaxed),
+        );
+        bar.0.set_message(format!(
+            "{} rows in, {} out",
+            HumanCount(read),
+            HumanCount(written)
+        ));
         bar.0.set_position(progress.bytes_read.load(Relaxed));
         bar.0.tick();
     }

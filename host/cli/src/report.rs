@@ -65,7 +65,11 @@ pub(crate) fn exit(outcome: Outcome, json: bool) -> ExitCode {
     match outcome {
         Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
         Err(Failure::Error(error)) => {
-            let text = if json { machine_text(&error) } else { human_text(&error) };
+            let text = if json {
+                machine_text(&error)
+            } else {
+                human_text(&error)
+            };
             eprintln!("{text}");
             ExitCode::from(error.kind().exit_code())
         }
@@ -73,17 +77,32 @@ pub(crate) fn exit(outcome: Outcome, json: bool) -> ExitCode {
 }
 
 fn human_text(error: &Error) -> String {
-    let mut lines = vec![format!("error: failed to {}", printable(&error.to_string()))];
-    lines.extend(causes(error).iter().map(|cause| format!("  cause: {}", printable(cause))));
+    let mut lines = vec![format!(
+        "error: failed to {}",
+        printable(&error.to_string())
+    )];
+    lines.extend(
+        causes(error)
+            .iter()
+            .map(|cause| format!("  cause: {}", printable(cause))),
+    );
     let facts = error.facts().iter();
     lines.extend(facts.map(|(name, value)| format!("  {name}: {}", printable(value))));
-    lines.extend(error.hints().iter().map(|hint| format!("hint: {}", printable(hint))));
+    lines.extend(
+        error
+            .hints()
+            .iter()
+            .map(|hint| format!("hint: {}", printable(hint))),
+    );
     lines.join("\n")
 }
 
 fn machine_text(error: &Error) -> String {
-    let facts: serde_json::Map<String, serde_json::Value> =
-        error.facts().iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let facts: serde_json::Map<String, serde_json::Value> = error
+        .facts()
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
     json!({
         "error": {
             "kind": error.kind().as_str(),
@@ -98,12 +117,26 @@ fn machine_text(error: &Error) -> String {
 }
 
 fn causes(error: &Error) -> Vec<String> {
-    std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string).collect()
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes
 }
 
 /// The text without what could steer a terminal; line breaks stay.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{FFFD}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -115,10 +148,13 @@ mod tests {
     #[test]
     fn every_kind_is_listed_with_its_exit_code() {
         use ErrorKind::{Cancelled, Guest, Input, Internal, Limit, Plugin, Policy, Storage, Trap};
-        for kind in [Internal, Input, Plugin, Guest, Trap, Limit, Policy, Storage, Cancelled] {
+        for kind in [
+            Internal, Input, Plugin, Guest, Trap, Limit, Policy, Storage, Cancelled,
+        ] {
             let listed = EXIT_CODES.lines().any(|line| {
                 let mut words = line.split_whitespace();
-                words.next() == Some(&kind.exit_code().to_string()) && words.next() == Some(kind.as_str())
+                words.next() == Some(&kind.exit_code().to_string())
+                    && words.next() == Some(kind.as_str())
             });
             assert!(listed, "{kind:?} is not in the help");
         }

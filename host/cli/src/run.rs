@@ -81,9 +81,9 @@ fn folder_of(path: &Path) -> Result<String> {
     let absolute = std::path::absolute(path)
         .map_err(|cause| Error::storage(cause.to_string()).context("find the working folder"))?;
     let folder = absolute.parent().unwrap_or(&absolute);
-    let text = folder.to_str().ok_or_else(|| {
-        Error::input(format!("the folder `{}` is not UTF-8", folder.display()))
-    })?;
+    let text = folder
+        .to_str()
+        .ok_or_else(|| Error::input(format!("the folder `{}` is not UTF-8", folder.display())))?;
     Ok(text.to_owned())
 }
 
@@ -93,7 +93,10 @@ fn built_in(run_id: &str) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("run.id".to_owned(), run_id.to_owned()),
         ("run.date".to_owned(), now.date_naive().to_string()),
-        ("run.time".to_owned(), now.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        (
+            "run.time".to_owned(),
+            now.to_rfc3339_opts(SecondsFormat::Secs, true),
+        ),
     ])
 }
 
@@ -102,7 +105,11 @@ fn execute(application: Application, arguments: &Arguments, run_id: String) -> R
     let options = Options {
         run_id,
         environment: place::environment(),
-        cache: if arguments.no_cache { None } else { place::cache() },
+        cache: if arguments.no_cache {
+            None
+        } else {
+            place::cache()
+        },
         threads: arguments.threads,
         explain: arguments.explain,
         progress: Arc::clone(&watched),

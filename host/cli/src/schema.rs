@@ -23,9 +23,13 @@ pub(crate) fn schema(arguments: &Arguments, json: bool) -> Outcome {
     let doing = || format!("show the schema of `{}`", arguments.uri);
     let batches = head::rows(&arguments.uri, ROWS).with_context(doing)?;
     let no_rows = || Error::input("there are no rows to tell the schema from");
-    let schema = batches.first().ok_or_else(no_rows).with_context(doing)?.schema();
+    let schema = batches
+        .first()
+        .ok_or_else(no_rows)
+        .with_context(doing)?
+        .schema();
     if !json {
-        return report::print(&spec::schema_to_toml(&schema));
+        return report::print(&spec::schema_to_toml(&schema).with_context(doing)?);
     }
     let fields = schema.fields().iter().map(|field| {
         json!({

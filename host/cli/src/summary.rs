@@ -22,7 +22,11 @@ struct Machine<'a> {
 
 /// Prints the summary as one line of JSON.
 pub(crate) fn print_json(summary: &Summary, output: &str) -> Outcome {
-    report::print_json(&Machine { summary, output, peak_rss: peak_rss() })
+    report::print_json(&Machine {
+        summary,
+        output,
+        peak_rss: peak_rss(),
+    })
 }
 
 /// Prints the transforms' messages on standard error.
@@ -45,8 +49,19 @@ pub(crate) fn print(summary: &Summary, output: &str) -> Outcome {
 }
 
 fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
-    let Summary { rows_in, rows_out, rows_rejected, seconds, .. } = summary;
-    writeln!(text, "{} ({})", printable(&summary.application), summary.run_id)?;
+    let Summary {
+        rows_in,
+        rows_out,
+        rows_rejected,
+        seconds,
+        ..
+    } = summary;
+    writeln!(
+        text,
+        "{} ({})",
+        printable(&summary.application),
+        summary.run_id
+    )?;
     writeln!(
         text,
         "  rows    {} in, {} out, {} rejected",
@@ -54,9 +69,17 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
         HumanCount(*rows_out),
         HumanCount(*rows_rejected)
     )?;
-    let (read, written) = (DecimalBytes(summary.bytes_read), DecimalBytes(summary.bytes_written));
+    let (read, written) = (
+        DecimalBytes(summary.bytes_read),
+        DecimalBytes(summary.bytes_written),
+    );
     writeln!(text, "  bytes   {read} read, {written} written")?;
-    let rate = |count: u64| (count as f64 / seconds.max(1e-9)) as u64;
+    // In whole milliseconds, of which there is at least one: a figure for people.
+    let milliseconds = std::time::Duration::from_secs_f64(seconds.max(0.001))
+        .as_millis()
+        .max(1);
+    let rate =
+        |count: u64| u64::try_from(u128::from(count) * 1000 / milliseconds).unwrap_or(u64::MAX);
     writeln!(
         text,
         "  time    {seconds:.3} s, {} rows/s, {}/s",
@@ -79,7 +102,11 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
     }
     let pool = DecimalBytes(summary.peak_memory);
     match peak_rss() {
-        Some(process) => writeln!(text, "  memory  {} at most, {pool} of it accounted", DecimalBytes(process)),
+        Some(process) => writeln!(
+            text,
+            "  memory  {} at most, {pool} of it accounted",
+            DecimalBytes(process)
+        ),
         None => writeln!(text, "  memory  {pool} accounted at most"),
     }
 }
@@ -88,7 +115,11 @@ fn files(summary: &Summary, output: &str, text: &mut String) -> std::fmt::Result
     writeln!(text, "  output  {}", printable(output))?;
     for file in summary.files.iter().take(FILES_LISTED) {
         let (rows, bytes) = (HumanCount(file.rows), DecimalBytes(file.bytes));
-        writeln!(text, "          {}  {rows} rows, {bytes}", printable(&file.path))?;
+        writeln!(
+            text,
+            "          {}  {rows} rows, {bytes}",
+            printable(&file.path)
+        )?;
     }
     match summary.files.len().saturating_sub(FILES_LISTED) {
         0 => Ok(()),
@@ -99,7 +130,9 @@ fn files(summary: &Summary, output: &str, text: &mut String) -> std::fmt::Result
 /// The most memory that the process ever held, in bytes, as Linux tells it.
 fn peak_rss() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }

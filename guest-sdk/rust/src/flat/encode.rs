@@ -32,13 +32,20 @@ fn push_field(field: &Field, flat: &mut Vec<FlatField>) -> Result<(), String> {
     };
     flat.push(FlatField {
         name: field.name().clone(),
-        format: format_of(field.data_type()).map_err(|error| format!("column `{}`: {error}", field.name()))?,
+        format: format_of(field.data_type())
+            .map_err(|error| format!("column `{}`: {error}", field.name()))?,
         nullable: field.is_nullable(),
         dictionary: matches!(field.data_type(), DataType::Dictionary(_, _)),
         children: u32::try_from(children.len()).map_err(|_| "too many children")?,
-        metadata: field.metadata().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        metadata: field
+            .metadata()
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
     });
-    children.into_iter().try_for_each(|child| push_field(child, flat))
+    children
+        .into_iter()
+        .try_for_each(|child| push_field(child, flat))
 }
 
 /// The arrays of a column, in pre-order.
@@ -70,13 +77,21 @@ fn push_array(data: &ArrayData, column: &mut FlatColumn) -> Result<(), String> {
         DataType::FixedSizeList(_, width) => {
             let width = usize::try_from(*width).map_err(|_| "a negative list size")?;
             let children = data.child_data().iter();
-            children.map(|child| child.slice(data.offset() * width, data.len() * width)).try_for_each(push_into(column))
+            children
+                .map(|child| child.slice(data.offset() * width, data.len() * width))
+                .try_for_each(push_into(column))
         }
         DataType::Struct(_) => {
             let children = data.child_data().iter();
-            children.map(|child| child.slice(data.offset(), data.len())).try_for_each(push_into(column))
+            children
+                .map(|child| child.slice(data.offset(), data.len()))
+                .try_for_each(push_into(column))
         }
-        _ => data.child_data().iter().cloned().try_for_each(push_into(column)),
+        _ => data
+            .child_data()
+            .iter()
+            .cloned()
+            .try_for_each(push_into(column)),
     }
 }
 
@@ -87,13 +102,18 @@ fn push_into(column: &mut FlatColumn) -> impl FnMut(ArrayData) -> Result<(), Str
 fn flat_array(data: &ArrayData, buffers: Vec<Buffer>) -> Result<FlatArray, String> {
     Ok(FlatArray {
         length: u32::try_from(data.len()).map_err(|_| "more than 4,294,967,295 values")?,
-        null_count: u32::try_from(data.nulls().map_or(0, NullBuffer::null_count)).map_err(|_| "too many nulls")?,
+        null_count: u32::try_from(data.nulls().map_or(0, NullBuffer::null_count))
+            .map_err(|_| "too many nulls")?,
         buffers,
     })
 }
 
 fn validity(nulls: &NullBuffer) -> Buffer {
-    if nulls.null_count() == 0 { empty() } else { nulls.inner().sliced() }
+    if nulls.null_count() == 0 {
+        empty()
+    } else {
+        nulls.inner().sliced()
+    }
 }
 
 /// The part of a buffer that the rows of `data` use.
@@ -107,9 +127,15 @@ fn sliced(data: &ArrayData, buffer: &Buffer, spec: &BufferSpec) -> Buffer {
     }
 }
 
-fn push_bytes<O: ArrowNativeType>(data: &ArrayData, buffers: &mut Vec<Buffer>) -> Result<(), String> {
+fn push_bytes<O: ArrowNativeType>(
+    data: &ArrayData,
+    buffers: &mut Vec<Buffer>,
+) -> Result<(), String> {
     let (offsets, first, last) = rebased::<O>(data)?;
-    let values = data.buffers().get(1).ok_or("a string array lacks its bytes")?;
+    let values = data
+        .buffers()
+        .get(1)
+        .ok_or("a string array lacks its bytes")?;
     buffers.extend([offsets, values.slice_with_length(first, last - first)]);
     Ok(())
 }
@@ -122,7 +148,10 @@ fn push_list<O: ArrowNativeType>(
     let (offsets, first, last) = rebased::<O>(data)?;
     buffers.push(offsets);
     column.push(flat_array(data, buffers)?);
-    let child = data.child_data().first().ok_or("a list array lacks its values")?;
+    let child = data
+        .child_data()
+        .first()
+        .ok_or("a list array lacks its values")?;
     push_array(&child.slice(first, last - first), column)
 }
 
@@ -138,7 +167,12 @@ fn rebased<O: ArrowNativeType>(data: &ArrayData) -> Result<(Buffer, usize, usize
     let buffer = if first == 0 {
         offsets.into_inner()
     } else {
-        Buffer::from_vec(offsets.iter().map(|offset| O::usize_as(offset.as_usize() - first)).collect::<Vec<_>>())
+        Buffer::from_vec(
+            offsets
+                .iter()
+                .map(|offset| O::usize_as(offset.as_usize() - first))
+                .collect::<Vec<_>>(),
+        )
     };
     Ok((buffer, first, last))
 }

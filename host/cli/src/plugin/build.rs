@@ -29,7 +29,9 @@ pub(crate) struct Arguments {
 pub(crate) fn build(arguments: &Arguments, json: bool) -> Outcome {
     let doing = || format!("build the plugin in `{}`", arguments.folder.display());
     let (name, artefact) = compile(&arguments.folder, &arguments.target).with_context(doing)?;
-    let component = place::read(&artefact).and_then(wrap::component).with_context(doing)?;
+    let component = place::read(&artefact)
+        .and_then(wrap::component)
+        .with_context(doing)?;
     let default = || arguments.folder.join(format!("{name}.wasm"));
     let output = arguments.output.clone().unwrap_or_else(default);
     place::write(&output, &component).with_context(doing)?;
@@ -41,9 +43,15 @@ fn compile(folder: &Path, target: &str) -> Result<(String, PathBuf)> {
     let manifest = folder.join("Cargo.toml");
     place::read(&manifest)?;
     let done = Command::new("cargo")
-        .args(["build", "--release", "--message-format", "json-render-diagnostics"])
-        .args(["--target", target, "--manifest-path"])
-        .arg(&manifest)
+        .args([
+            "build",
+            "--release",
+            "--message-format",
+            "json-render-diagnostics",
+        ])
+        .args(["--target", target])
+        // Not `--manifest-path`: cargo looks for the crate's settings from where it is started.
+        .current_dir(folder)
         .stderr(Stdio::inherit())
         .output()
         .map_err(|cause| {
@@ -52,15 +60,22 @@ fn compile(folder: &Path, target: &str) -> Result<(String, PathBuf)> {
                 .hint("install Rust from https://rustup.rs")
         })?;
     if !done.status.success() {
-        return Err(Error::new(ErrorKind::Plugin, format!("cargo ended with {}", done.status))
-            .hint(format!("if the target is missing: `rustup target add {target}`")));
+        return Err(Error::new(
+            ErrorKind::Plugin,
+            format!("cargo ended with {}", done.status),
+        )
+        .hint(format!(
+            "if the target is missing: `rustup target add {target}`"
+        )));
     }
     let messages = String::from_utf8_lossy(&done.stdout);
     // The last artefact is the crate that was asked for, its dependencies come before it.
-    let made = messages.lines().filter_map(Message::wasm).last();
+    let made = messages.lines().filter_map(Message::wasm).next_back();
     made.ok_or_else(|| {
-        Error::new(ErrorKind::Plugin, "cargo made no WebAssembly file")
-            .hint(format!("add `[lib] crate-type = [\"cdylib\"]` to `{}`", manifest.display()))
+        Error::new(ErrorKind::Plugin, "cargo made no WebAssembly file").hint(format!(
+            "add `[lib] crate-type = [\"cdylib\"]` to `{}`",
+            manifest.display()
+        ))
     })
 }
 
@@ -75,7 +90,10 @@ struct Message {
 impl Message {
     fn wasm(line: &str) -> Option<(String, PathBuf)> {
         let message: Self = serde_json::from_str(line).ok()?;
-        let wasm = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "wasm");
+        let wasm = |file: &PathBuf| {
+            file.extension()
+                .is_some_and(|extension| extension == "wasm")
+        };
         let file = message.filenames.into_iter().find(wasm)?;
         Some((package_name(&message.package_id)?.to_owned(), file))
     }
@@ -96,7 +114,10 @@ mod tests {
 
     #[test]
     fn package_names_are_read_from_both_forms_of_an_id() {
-        assert_eq!(package_name("path+file:///a/b#sales-etl@0.1.0"), Some("sales-etl"));
+        assert_eq!(
+            package_name("path+file:///a/b#sales-etl@0.1.0"),
+            Some("sales-etl")
+        );
         assert_eq!(package_name("path+file:///a/mask#0.1.0"), Some("mask"));
     }
 
@@ -104,7 +125,13 @@ mod tests {
     fn only_artefacts_with_wasm_count() {
         let line = r#"{"reason":"compiler-artifact","package_id":"path+file:///a/x#0.1.0",
             "filenames":["/t/libx.rlib","/t/x.wasm"]}"#;
-        assert_eq!(Message::wasm(line), Some(("x".to_owned(), PathBuf::from("/t/x.wasm"))));
-        assert_eq!(Message::wasm(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(
+            Message::wasm(line),
+            Some(("x".to_owned(), PathBuf::from("/t/x.wasm")))
+        );
+        assert_eq!(
+            Message::wasm(r#"{"reason":"build-finished","success":true}"#),
+            None
+        );
     }
 }

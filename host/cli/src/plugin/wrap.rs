@@ -27,7 +27,9 @@ pub(crate) struct Arguments {
 pub(crate) fn wrap(arguments: &Arguments, json: bool) -> Outcome {
     let Arguments { module, output } = arguments;
     let doing = || format!("wrap `{}`", module.display());
-    let component = place::read(module).and_then(component).with_context(doing)?;
+    let component = place::read(module)
+        .and_then(component)
+        .with_context(doing)?;
     place::write(output, &component).with_context(doing)?;
     print_made(output, component.len(), json)
 }
@@ -37,7 +39,11 @@ pub(super) fn print_made(output: &std::path::Path, bytes: usize, json: bool) -> 
     if json {
         return report::print_json(&json!({ "component": output, "bytes": bytes }));
     }
-    report::print(&format!("{} ({} KiB)\n", output.display(), bytes.div_ceil(1024)))
+    report::print(&format!(
+        "{} ({} KiB)\n",
+        output.display(),
+        bytes.div_ceil(1024)
+    ))
 }
 
 /// The component of a core module; a component stays as it is.
@@ -52,6 +58,8 @@ pub(super) fn component(bytes: Vec<u8>) -> Result<Vec<u8>> {
     encoded.map_err(|cause| {
         Error::new(ErrorKind::Plugin, format!("{cause:#}"))
             .context("make a component of the core module")
-            .hint("build against wit/transform.wit with a bindings generator, which embeds the types")
+            .hint(
+                "build against wit/transform.wit with a bindings generator, which embeds the types",
+            )
     })
 }
