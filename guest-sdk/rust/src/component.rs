@@ -17,15 +17,12 @@ use crate::{Fault, Transform};
 
 pub use crate::instance::Instance;
 
-#[allow(
+#[expect(
     clippy::all,
     clippy::pedantic,
-    clippy::restriction,
     missing_docs,
-    missing_debug_implementations,
     unreachable_pub,
     unsafe_code,
-    unused_qualifications,
     reason = "generated"
 )]
 pub mod bindings {

@@ -1,7 +1,6 @@
 //! Row by row: columns computed by a function of plain values.
 //!
-//! A row with a null among its inputs gives null, and so does a function that returns `None`. For the rows
-//! of a filter alone, see [`Filter::map`].
+//! A row with a null among its inputs gives null, and so does a function that returns `None`.
 //!
 //! ```
 //! use sluicegate_guest::array::Float64Array;
@@ -19,7 +18,7 @@ use arrow_array::{
     UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 
-use crate::{Filter, Integers, Numbers, Text};
+use crate::{Numbers, Text};
 
 /// A column whose values can be had one by one.
 pub trait Cells {
@@ -48,7 +47,9 @@ pub trait IntoCell {
 
 /// The column of `f` of each value.
 pub fn map<'a, A: Cells, R: IntoCell>(a: &'a A, f: impl Fn(A::Cell<'a>) -> R) -> R::Array {
-    Filter::all(a.n_rows()).map(a, f)
+    (0..a.n_rows())
+        .map(|row| f(a.cell(row)?).into_cell())
+        .collect()
 }
 
 /// The column of `f` of each pair of values, as long as the shorter column.
@@ -57,7 +58,10 @@ pub fn map2<'a, A: Cells, B: Cells, R: IntoCell>(
     b: &'a B,
     f: impl Fn(A::Cell<'a>, B::Cell<'a>) -> R,
 ) -> R::Array {
-    Filter::all(a.n_rows().min(b.n_rows())).map2(a, b, f)
+    let n_rows = a.n_rows().min(b.n_rows());
+    (0..n_rows)
+        .map(|row| f(a.cell(row)?, b.cell(row)?).into_cell())
+        .collect()
 }
 
 /// The column of `f` of each triple of values, as long as the shortest column.
@@ -67,7 +71,10 @@ pub fn map3<'a, A: Cells, B: Cells, C: Cells, R: IntoCell>(
     c: &'a C,
     f: impl Fn(A::Cell<'a>, B::Cell<'a>, C::Cell<'a>) -> R,
 ) -> R::Array {
-    Filter::all(a.n_rows().min(b.n_rows()).min(c.n_rows())).map3(a, b, c, f)
+    let n_rows = a.n_rows().min(b.n_rows()).min(c.n_rows());
+    (0..n_rows)
+        .map(|row| f(a.cell(row)?, b.cell(row)?, c.cell(row)?).into_cell())
+        .collect()
 }
 
 impl<T: ArrowPrimitiveType> Cells for PrimitiveArray<T> {
@@ -91,18 +98,6 @@ impl Cells for Numbers {
     }
 
     fn cell(&self, row: usize) -> Option<f64> {
-        Cells::cell(&**self, row)
-    }
-}
-
-impl Cells for Integers {
-    type Cell<'a> = i64;
-
-    fn n_rows(&self) -> usize {
-        self.len()
-    }
-
-    fn cell(&self, row: usize) -> Option<i64> {
         Cells::cell(&**self, row)
     }
 }

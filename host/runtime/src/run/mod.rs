@@ -4,11 +4,13 @@ mod progress;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use progress::Progress;
 pub use summary::{FileSummary, LogLine, StepSummary, Summary};
+
+use arrow::array::RecordBatch;
 
 use crate::error::{Error, Result};
 use crate::spec::Application;
@@ -36,5 +38,20 @@ pub struct Options {
 ///
 /// Fails without leaving anything under the output's final name.
 pub async fn execute(_application: Application, _options: Options) -> Result<Summary> {
+    Err(Error::internal("not built yet"))
+}
+
+/// The first rows of an input, without running anything. `uri` may be relative to the folder `base`;
+/// credentials and endpoints are taken from `environment`.
+///
+/// # Errors
+///
+/// Fails where the input is missing, malformed or in no known format.
+pub async fn head(
+    _uri: &str,
+    _base: &Path,
+    _rows: usize,
+    _environment: BTreeMap<String, String>,
+) -> Result<Vec<RecordBatch>> {
     Err(Error::internal("not built yet"))
 }
