@@ -181,7 +181,7 @@ pub struct Step {
     pub name: String,
     /// What it reads.
     pub from: Source,
-    /// Where its component is, as written; relative to the application file's folder.
+    /// Where its component is.
     pub plugin: Uri,
     /// What the transform is bound with: always an object.
     pub params: serde_json::Value,

@@ -2,7 +2,9 @@
 
 use super::application::{SortKey, Source, Step};
 use super::document::{Fields, Node, Problems};
+use super::input::read_uri;
 use super::quantity::clip;
+use super::uri::Uri;
 
 const KEYS: [&str; 7] = [
     "name",
