@@ -155,6 +155,18 @@ impl Error {
         self
     }
 
+    /// A copy without the source, for an error that several owners share.
+    #[must_use]
+    pub fn to_shared(&self) -> Self {
+        Self(Box::new(Repr {
+            kind: self.0.kind,
+            messages: self.0.messages.clone(),
+            hints: self.0.hints.clone(),
+            facts: self.0.facts.clone(),
+            source: None,
+        }))
+    }
+
     /// Who has to act.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
