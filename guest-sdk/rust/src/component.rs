@@ -17,12 +17,15 @@ use crate::{Fault, Transform};
 
 pub use crate::instance::Instance;
 
-#[expect(
+#[allow(
     clippy::all,
     clippy::pedantic,
+    clippy::restriction,
     missing_docs,
+    missing_debug_implementations,
     unreachable_pub,
     unsafe_code,
+    unused_qualifications,
     reason = "generated"
 )]
 pub mod bindings {

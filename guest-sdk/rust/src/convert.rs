@@ -69,6 +69,44 @@ impl Readable for Numbers {
     }
 }
 
+/// A column of integers as `i64`; those of 64 bits are not copied.
+///
+/// Unsigned integers of 64 bits are not accepted, as they do not all fit.
+#[derive(Clone, Debug)]
+pub struct Integers(Int64Array);
+
+impl Deref for Integers {
+    type Target = Int64Array;
+
+    fn deref(&self) -> &Int64Array {
+        &self.0
+    }
+}
+
+impl Readable for Integers {
+    fn accepts(data_type: &DataType) -> bool {
+        (data_type.is_integer() && *data_type != DataType::UInt64) || *data_type == DataType::Null
+    }
+
+    fn expected() -> String {
+        "an integer".to_owned()
+    }
+
+    fn from_data(data: ArrayData) -> Option<Self> {
+        Some(Self(match data.data_type() {
+            DataType::Int64 => data.into(),
+            DataType::Int8 => Int8Array::from(data).unary(i64::from),
+            DataType::Int16 => Int16Array::from(data).unary(i64::from),
+            DataType::Int32 => Int32Array::from(data).unary(i64::from),
+            DataType::UInt8 => UInt8Array::from(data).unary(i64::from),
+            DataType::UInt16 => UInt16Array::from(data).unary(i64::from),
+            DataType::UInt32 => UInt32Array::from(data).unary(i64::from),
+            DataType::Null => Int64Array::new_null(data.len()),
+            _ => return None,
+        }))
+    }
+}
+
 /// A column of text, in whichever of Arrow's layouts it is.
 #[derive(Clone, Debug)]
 pub struct Text(Layout);
@@ -128,19 +166,6 @@ impl Text {
     /// The values in order, `None` for null.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
         (0..self.len()).map(|row| self.get(row))
-    }
-
-    /// The bytes of all values together, counting a shared one each time where that is cheap to know.
-    #[must_use]
-    pub fn n_bytes(&self) -> usize {
-        match &self.0 {
-            Layout::Normal(array) => array.values().len(),
-            Layout::Large(array) => array.values().len(),
-            Layout::View(array) => array.total_buffer_bytes_used() + array.len() * 12,
-            Layout::Dictionary { keys, values } => keys
-                .len()
-                .saturating_mul(1 + values.n_bytes() / values.len().max(1)),
-        }
     }
 }
 

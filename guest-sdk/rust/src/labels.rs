@@ -81,15 +81,15 @@ impl<const N: usize> Labels<N> {
         writer.finish(selected_nulls(values.nulls(), rows))
     }
 
-    /// A column of the labels that `labels` gives, `None` for null.
+    /// The label of each row that survives, by its number in the batch; `None` for null.
     ///
     /// A number that is no label counts as the last.
     #[must_use]
-    pub fn column(&self, labels: impl ExactSizeIterator<Item = Option<usize>>) -> StringArray {
-        let mut writer = Writer::new(self, labels.len());
-        let mut nulls = NullBufferBuilder::new(labels.len());
-        let n_rows = labels.len();
-        for label in labels.take(n_rows) {
+    pub fn column(&self, rows: &Filter, label: impl Fn(usize) -> Option<usize>) -> StringArray {
+        let mut writer = Writer::new(self, rows.n_selected());
+        let mut nulls = NullBufferBuilder::new(rows.n_selected());
+        for row in rows.rows() {
+            let label = label(row);
             nulls.append(label.is_some());
             writer.push(label);
         }

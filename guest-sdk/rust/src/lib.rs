@@ -75,7 +75,7 @@ pub use arrow_schema as schema;
 pub use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 pub use batch::{Batch, Column};
-pub use convert::{Numbers, Text};
+pub use convert::{Integers, Numbers, Text};
 pub use fault::Fault;
 pub use filter::Filter;
 pub use labels::Labels;
@@ -83,6 +83,9 @@ pub use output::Output;
 pub use plan::Plan;
 pub use readable::Readable;
 pub use transform::Transform;
+
+#[cfg(test)]
+mod tests;
 
 /// Exports a [`Transform`] as the component of this crate; natively it only checks the type.
 #[cfg(not(target_arch = "wasm32"))]
