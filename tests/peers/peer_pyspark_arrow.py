@@ -1,11 +1,15 @@
 """The lab in Spark, with the transform as Python over Arrow batches: peer_pyspark_arrow.py INPUT OUTPUT"""
+import os
 import sys
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import SparkSession
+from pyspark.sql.types import StringType, StructField, StructType
 
 source, target = sys.argv[1:]
+# The workers take the first python3 of the PATH otherwise, which lacks the packages.
+os.environ["PYSPARK_PYTHON"] = sys.executable
 spark = SparkSession.builder.master("local[*]").config("spark.ui.enabled", "false").getOrCreate()
 spark.sparkContext.setLogLevel("ERROR")
 
@@ -22,6 +26,6 @@ def transform(batches):
 
 
 sales = spark.read.csv(source, header=True, inferSchema=True)
-schema = sales.schema.add("amount_bucket", "string")
+schema = StructType([*sales.schema.fields, StructField("amount_bucket", StringType())])
 sales.mapInArrow(transform, schema).write.parquet(target, compression="snappy")
 spark.stop()
