@@ -3,6 +3,12 @@
 //! `flatten` is the way out, where nothing is copied yet; `assemble` the way in, which copies and checks
 //! every byte. The rows of one are the fixed cost of a batch.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a bench without its input has nothing to measure"
+)]
+#![expect(missing_docs, reason = "criterion makes the entry points")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 
