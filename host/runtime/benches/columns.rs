@@ -33,20 +33,19 @@ fn texts(rows: usize, letter: char) -> impl Iterator<Item = Option<String>> {
 }
 
 fn guest(flat: &[FlatArray]) -> Vec<GuestArray<'_>> {
-    let array = |flat| {
-        let FlatArray {
-            length,
-            null_count,
-            buffers,
-        } = flat;
-        let buffers = buffers.iter().map(|buffer| buffer.as_slice()).collect();
+    let handed = flat.iter().map(|flat| {
+        let buffers = flat
+            .buffers
+            .iter()
+            .map(|buffer| buffer.as_slice())
+            .collect();
         GuestArray {
-            length: *length,
-            null_count: *null_count,
+            length: flat.length,
+            null_count: flat.null_count,
             buffers,
         }
-    };
-    flat.iter().map(array).collect()
+    });
+    handed.collect()
 }
 
 fn there_and_back(columns: &[(Field, ArrayRef)]) {
