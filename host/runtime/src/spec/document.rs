@@ -197,7 +197,7 @@ impl Node {
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
             let known = words.iter().map(|(word, _)| *word);
-            problems.add_unknown(&self.span, "value", &text, &known.collect::<Vec<_>>());
+            problems.add_unknown(&self.span, "value", &text, "", &known.collect::<Vec<_>>());
         }
         found.map(|(_, value)| *value)
     }

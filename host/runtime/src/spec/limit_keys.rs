@@ -113,7 +113,7 @@ pub(super) fn read(node: Option<&Node>, problems: &Problems) -> Option<Limits> {
     };
     for Entry { key, span, value } in node.table("the limits", problems)? {
         let Some((_, setter)) = KEYS.iter().find(|(name, _)| name == key) else {
-            problems.add_unknown(span, "limit", key, &limit_names());
+            problems.add_unknown(span, "limit", key, "", &limit_names());
             continue;
         };
         let set = match &value.kind {

@@ -25,8 +25,7 @@ impl<'a> Fields<'a> {
         let entries = node.table(what, problems)?;
         for entry in entries {
             if !known.contains(&entry.key.as_str()) {
-                let kind = format!("key in {what}");
-                problems.add_unknown(&entry.span, &kind, &entry.key, known);
+                problems.add_unknown(&entry.span, "key", &entry.key, what, known);
             }
         }
         Some(Self {

@@ -44,15 +44,22 @@ impl Problems {
         self.push(span, message.into(), Some(hint.into()));
     }
 
-    /// `name` is no known `kind`; hints at the nearest, and else lists them.
+    /// `name` is no known `kind`, within `what` if that is not empty; hints at the nearest, and else
+    /// lists them.
     pub(in crate::spec) fn add_unknown(
         &self,
         span: &Range<usize>,
         kind: &str,
         name: &str,
+        what: &str,
         known: &[&str],
     ) {
-        let message = format!("unknown {kind} `{}`", clip(name));
+        let within = if what.is_empty() {
+            String::new()
+        } else {
+            format!(" in {what}")
+        };
+        let message = format!("unknown {kind} `{}`{within}", clip(name));
         self.push(span, message, hint_at(name, known));
     }
 
