@@ -1,1 +1,100 @@
+//! Write a Sluicegate transform in Rust.
+//!
+//! A transform says once, in [`Transform::bind`], which columns it reads, which pass through untouched
+//! and which it computes; after that it sees batches of typed Arrow arrays and says which rows survive.
+//! Columns that only pass through never enter the sandbox.
+//!
+//! ```
+//! use serde::Deserialize;
+//! use sluicegate_guest::{
+//!     Batch, Column, DataType, Fault, Field, Filter, Labels, Numbers, Output, Plan, Transform,
+//! };
+//!
+//! const SIZES: Labels<2> = Labels::new(["small", "large"]);
+//!
+//! #[derive(Deserialize)]
+//! struct Params {
+//!     min: f64,
+//! }
+//!
+//! struct Sizes {
+//!     amount: Column<Numbers>,
+//!     min: f64,
+//! }
+//!
+//! impl Transform for Sizes {
+//!     type Params = Params;
+//!
+//!     fn bind(plan: &mut Plan, params: Params) -> Result<Self, Fault> {
+//!         let amount = plan.read("amount")?;
+//!         plan.pass_all().compute(Field::new("size", DataType::Utf8, false)).stateless();
+//!         Ok(Self { amount, min: params.min })
+//!     }
+//!
+//!     fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Fault> {
+//!         let amounts = batch.column(self.amount);
+//!         let rows = Filter::by(&amounts, |amount| amount >= self.min);
+//!         let sizes = SIZES.column_of(&amounts, &rows, |amount| usize::from(amount >= 100.0));
+//!         out.filter(&rows, &[&sizes])
+//!     }
+//! }
+//!
+//! sluicegate_guest::export!(Sizes);
+//! # fn main() {}
+//! ```
+//!
+//! Compile it with `cargo build --release --target wasm32-wasip2`, or `wasm32-unknown-unknown`, as a
+//! `cdylib`; unit-test it with `cargo test` through the [`harness`].
 
+mod batch;
+mod convert;
+mod fault;
+mod filter;
+mod flat;
+mod instance;
+mod labels;
+pub mod log;
+mod output;
+mod params;
+mod plan;
+mod readable;
+pub mod rows;
+mod transform;
+
+#[cfg(not(target_arch = "wasm32"))]
+pub mod harness;
+
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod component;
+
+pub use arrow_array as array;
+pub use arrow_buffer as buffer;
+pub use arrow_data as data;
+pub use arrow_schema as schema;
+pub use arrow_schema::{DataType, Field, Schema, TimeUnit};
+
+pub use batch::{Batch, Column};
+pub use convert::{Integers, Numbers, Text};
+pub use fault::Fault;
+pub use filter::Filter;
+pub use labels::Labels;
+pub use output::Output;
+pub use plan::Plan;
+pub use readable::Readable;
+pub use transform::Transform;
+
+#[cfg(test)]
+mod tests;
+
+/// Exports a [`Transform`] as the component of this crate; natively it only checks the type.
+#[cfg(not(target_arch = "wasm32"))]
+#[macro_export]
+macro_rules! export {
+    ($transform:ty) => {
+        const _: () = {
+            const fn is_transform<T: $crate::Transform>() {}
+            is_transform::<$transform>();
+        };
+    };
+}

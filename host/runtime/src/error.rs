@@ -119,9 +119,12 @@ impl Error {
     /// The limit `name` was reached; `raise` says how to raise it.
     #[must_use]
     pub fn limit(name: &'static str, limit: impl fmt::Display, raise: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Limit, format!("limit `{name}` of {limit} reached"))
-            .fact("limit", name)
-            .hint(raise)
+        Self::new(
+            ErrorKind::Limit,
+            format!("limit `{name}` of {limit} reached"),
+        )
+        .fact("limit", name)
+        .hint(raise)
     }
 
     /// Says what was being done: the new outermost part of the text.
@@ -150,6 +153,18 @@ impl Error {
     pub fn source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// A copy without the source, for an error that several owners share.
+    #[must_use]
+    pub fn to_shared(&self) -> Self {
+        Self(Box::new(Repr {
+            kind: self.0.kind,
+            messages: self.0.messages.clone(),
+            hints: self.0.hints.clone(),
+            facts: self.0.facts.clone(),
+            source: None,
+        }))
     }
 
     /// Who has to act.

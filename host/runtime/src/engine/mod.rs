@@ -1,1 +1,150 @@
-//! TODO
+//! One run is one DataFusion plan: scans, transforms, exchanges and sorts, executed partition by partition.
+//!
+//! Only this module knows DataFusion and Parquet. Scanning, exchange, sort, spill, projection pushdown
+//! and metrics are DataFusion's; written here are the node that runs a transform, the places where a text
+//! file may be cut, and the files of the output.
+
+mod error;
+mod memory;
+mod plan;
+mod scan;
+mod sink;
+mod transform;
+
+use std::sync::Arc;
+
+use datafusion::common::TableReference;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::memory_pool::MemoryPool;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{Extension, LogicalPlanBuilder};
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::prelude::SessionConfig;
+
+use self::error::from_datafusion;
+use self::memory::{GuestMemory, PeakPool};
+use self::scan::Table;
+use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner};
+use crate::error::Result;
+use crate::limits::Limits;
+use crate::sandbox::{InstanceContext, LogSink, MemoryBudget, Plugin};
+use crate::schedule::Workers;
+use crate::spec::{Input, Step};
+
+pub(crate) use self::plan::{Planned, Rows, StepFigures};
+pub(crate) use self::scan::Files;
+pub(crate) use self::sink::{Sink, WrittenFile};
+pub(crate) use datafusion::logical_expr::LogicalPlan;
+
+/// Rows of a morsel, the unit in which guests are fed. Larger buffers cost page faults, smaller ones
+/// crossings: at 8,192 rows a crossing is below a percent of the work.
+pub(crate) const MORSEL_ROWS: usize = 8_192;
+
+/// What a run plans and executes with.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    session: SessionState,
+    pool: Arc<PeakPool>,
+    workers: Arc<Workers>,
+    limits: Limits,
+}
+
+impl Engine {
+    /// An engine for one run, with `threads` partitions and compute threads.
+    pub(crate) fn new(limits: &Limits, threads: usize) -> Result<Self> {
+        let bytes = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+        let pool = Arc::new(PeakPool::new(bytes));
+        let runtime = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::clone(&pool) as Arc<dyn MemoryPool>)
+            .build_arc()
+            .map_err(from_datafusion)?;
+        let config = SessionConfig::new()
+            .with_target_partitions(threads)
+            .with_batch_size(MORSEL_ROWS)
+            // Pieces are cut by `scan`, which keeps the order of rows and knows about quotes.
+            .with_repartition_file_scans(false)
+            .with_collect_statistics(false);
+        let session = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_query_planner(Arc::new(TransformPlanner))
+            .with_analyzer_rules(Vec::new())
+            .with_optimizer_rules(vec![Arc::new(OptimizeProjections::new())])
+            .build();
+        Ok(Self {
+            session,
+            pool,
+            workers: Arc::new(Workers::new(threads)?),
+            limits: limits.clone(),
+        })
+    }
+
+    /// Starts a plan with the rows of `input`.
+    pub(crate) async fn scan(&self, index: usize, input: &Input, files: &Files) -> Result<LogicalPlan> {
+        let url = ObjectStoreUrl::parse(format!("input-{index}://files")).map_err(from_datafusion)?;
+        let runtime = self.session.runtime_env();
+        runtime.register_object_store(url.as_ref(), Arc::clone(&files.store));
+        let partitions = self.workers.threads();
+        let table = Table::open(input, files, url, &self.session, partitions).await?;
+        let source = provider_as_source(Arc::new(table));
+        LogicalPlanBuilder::scan_with_filters(TableReference::bare(input.name.as_str()), source, None, Vec::new())
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)
+    }
+
+    /// Puts `step` on top of a plan: binds its plugin to the plan's schema.
+    pub(crate) async fn transform(
+        &self,
+        step: &Step,
+        plugin: Plugin,
+        watch: Watch,
+        input: LogicalPlan,
+    ) -> Result<LogicalPlan> {
+        let pool: Arc<dyn MemoryPool> = Arc::clone(&self.pool) as _;
+        let memory: Arc<dyn MemoryBudget> = Arc::new(GuestMemory::new(&pool, &step.name));
+        let context = InstanceContext {
+            limits: self.limits.guest.clone(),
+            memory,
+            logs: watch.logs,
+            cancel: watch.cancel,
+        };
+        let schema = Arc::new(input.schema().as_arrow().clone());
+        let params = step.params.to_string();
+        let bound = self
+            .workers
+            .run(move || Guests::bind(plugin, context, schema, params))
+            .await
+            .map_err(|error| {
+                error
+                    .fact("step", &step.name)
+                    .context(format!("bind step `{}`", step.name))
+            })?;
+        let keys = (step.partition_by.clone(), step.order_by.clone());
+        let bound = BoundStep::new(&step.name, keys, bound, Arc::clone(&self.workers))?;
+        let node = TransformNode::new(Arc::new(bound), input).map_err(from_datafusion)?;
+        Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+    }
+
+    /// Optimises a plan and fixes how it will be executed.
+    pub(crate) async fn plan(&self, logical: &LogicalPlan) -> Result<Planned> {
+        let plan = self
+            .session
+            .create_physical_plan(logical)
+            .await
+            .map_err(from_datafusion)?;
+        Ok(Planned::new(plan, self.session.task_ctx()))
+    }
+
+    /// The most memory that the run's pool held at once, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        self.pool.peak() as u64
+    }
+}
+
+/// What a step's guests write to, and what may stop them.
+pub(crate) struct Watch {
+    pub(crate) logs: Arc<dyn LogSink>,
+    pub(crate) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
+}

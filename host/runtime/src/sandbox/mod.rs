@@ -1,1 +1,34 @@
-//! TODO
+//! Runs transforms that nobody trusts: the only module that knows wasmtime.
+//!
+//! A [`Sandbox`] loads a component into a [`Plugin`], which makes an [`Instance`] for each worker and
+//! run; [`Instance::bind`] turns that into a [`Bound`], which processes batches. Each step takes the one
+//! before by value: an instance that crashed, or was stopped, cannot be used again.
+//!
+//! What a guest does ends in one of four errors, apart from bugs of the host: a fault that it returned
+//! (`Guest`), a crash or a broken rule of the contract (`Trap`), a limit (`Limit`), or a component that
+//! does not fit (`Plugin`).
+
+mod cache;
+mod contract;
+mod engine;
+mod fault;
+mod host;
+mod instance;
+mod link;
+mod logs;
+mod memory;
+mod plan;
+mod plugin;
+mod random;
+mod state;
+mod wasi;
+
+#[cfg(test)]
+mod tests;
+
+pub use instance::{Bound, Emitted, Instance, InstanceContext, Produced, Rejection};
+pub use link::{Inspection, Interface};
+pub use logs::{Level, LogSink};
+pub use memory::MemoryBudget;
+pub use plan::{OutputColumn, Plan};
+pub use plugin::{Cached, Plugin, Sandbox, SandboxConfig};

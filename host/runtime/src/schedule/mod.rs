@@ -1,1 +1,85 @@
-//! TODO
+//! Where guest code runs: a fixed pool of compute threads, apart from the threads that wait.
+//!
+//! tokio waits, rayon computes. A job is a plain closure over one morsel; the async side awaits its
+//! result and so holds at most as many jobs in flight as it chose to. The queue is therefore bounded
+//! by its callers, and a slow guest never blocks a thread that serves I/O.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result};
+
+/// Stack of a compute thread: the guest's own (512 KiB) and ample room for host functions below it.
+const STACK_BYTES: usize = 4 * 1024 * 1024;
+
+/// The compute threads of a process.
+#[derive(Debug)]
+pub struct Workers {
+    pool: ThreadPool,
+}
+
+impl Workers {
+    /// Starts `threads` compute threads.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the system refuses a thread.
+    pub fn new(threads: usize) -> Result<Self> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .stack_size(STACK_BYTES)
+            .thread_name(|index| format!("compute-{index}"))
+            .build()
+            .map_err(|error| Error::internal("start the compute threads").source(error))?;
+        Ok(Self { pool })
+    }
+
+    /// How many jobs run at the same time.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Runs `job` on a compute thread.
+    ///
+    /// Dropping the future does not stop a job that has begun: guests are cut by their own deadline
+    /// and by the run's cancel switch.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what `job` failed with; a panic in it becomes an internal error.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = oneshot::channel();
+        self.pool.spawn(move || {
+            if sender.is_closed() {
+                return; // nobody waits any more: the run was cancelled while the job was queued
+            }
+            let outcome = catch_unwind(AssertUnwindSafe(job))
+                .unwrap_or_else(|panic| Err(Error::internal(panic_text(panic.as_ref()))));
+            // A receiver that is gone wants no result.
+            drop(sender.send(outcome));
+        });
+        receiver
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("a compute thread dropped its job")))
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(ToString::to_string)
+        .or_else(|| panic.downcast_ref::<String>().cloned());
+    format!(
+        "a compute job panicked: {}",
+        text.as_deref().unwrap_or("no message")
+    )
+}
+
+#[cfg(test)]
+mod tests;

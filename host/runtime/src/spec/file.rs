@@ -247,7 +247,7 @@ impl ApplicationFile {
         let read_steps: Vec<_> = steps
             .iter()
             .enumerate()
-            .map(|(at, node)| step::read(node, at, &sources, problems))
+            .map(|(at, node)| step::read(node, at, &sources, base, problems))
             .collect();
         let output = match &target {
             Some(Entry { span, value, .. }) => {

@@ -39,13 +39,13 @@ const TEXT_ONLY: [&str; 4] = ["compression", "schema", "schema_file", "infer_row
 
 /// Rows that are looked at to guess types: enough for codes that turn out to be text, and read in
 /// milliseconds.
-const INFER_ROWS: u64 = 1_000;
+pub(super) const INFER_ROWS: u64 = 1_000;
 
 /// Most rows that may be looked at; what needs more needs a schema.
 const INFER_ROWS_MAX: u64 = 1_000_000;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Format {
+pub(super) enum Format {
     Csv,
     Json,
     Ndjson,
@@ -61,7 +61,7 @@ const FORMATS: [(&str, Format); 5] = [
     ("arrow", Format::Arrow),
 ];
 
-const EXTENSIONS: [(&str, Format); 8] = [
+pub(super) const EXTENSIONS: [(&str, Format); 8] = [
     (".csv", Format::Csv),
     (".tsv", Format::Csv),
     (".ndjson", Format::Ndjson),
@@ -181,11 +181,18 @@ fn by_extension(entry: &Entry, name: &str, problems: &Problems) -> Option<Format
     found.map(|(_, format)| *format)
 }
 
-fn without_compression(name: &str) -> &str {
+pub(super) fn without_compression(name: &str) -> &str {
     COMPRESSION_EXTENSIONS
         .iter()
         .find_map(|(end, _)| name.strip_suffix(end))
         .unwrap_or(name)
+}
+
+pub(super) fn compression_of(name: &str) -> Compression {
+    COMPRESSION_EXTENSIONS
+        .iter()
+        .find(|(end, _)| name.ends_with(end))
+        .map_or(Compression::None, |(_, compression)| *compression)
 }
 
 fn read_csv(fields: &Fields<'_>, name: &str, base: &Uri) -> Option<CsvOptions> {
@@ -225,11 +232,7 @@ fn read_csv(fields: &Fields<'_>, name: &str, base: &Uri) -> Option<CsvOptions> {
 
 fn read_text(fields: &Fields<'_>, name: &str, base: &Uri) -> Option<(Compression, SchemaSource)> {
     let problems = fields.problems;
-    let by_name = COMPRESSION_EXTENSIONS
-        .iter()
-        .find(|(end, _)| name.ends_with(end));
-    let by_name = by_name.map_or(Compression::None, |(_, compression)| *compression);
-    let compression = fields.or("compression", by_name, |node| {
+    let compression = fields.or("compression", compression_of(name), |node| {
         node.choice(&TEXT_COMPRESSIONS, problems)
     });
     let given: Vec<_> = ["schema", "schema_file", "infer_rows"]

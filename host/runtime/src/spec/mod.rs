@@ -8,6 +8,7 @@
 mod application;
 mod document;
 mod file;
+mod guess;
 mod input;
 mod limit_keys;
 mod nearest;

@@ -10,6 +10,7 @@ mod failure;
 mod listing;
 mod meter;
 mod remote;
+mod read;
 mod staging;
 mod stores;
 
@@ -17,6 +18,7 @@ pub use confined::ConfinedStore;
 pub use failure::storage_error;
 pub use listing::{is_hidden, list};
 pub use meter::{Meter, Metered};
+pub use read::read_whole;
 pub use staging::{Committed, FinishedFile, StagedFile, Staging};
 pub use stores::{Place, Stores};
 

@@ -1,0 +1,151 @@
+//! Which rows of a batch survive.
+
+use arrow_array::{Array, ArrowPrimitiveType, BooleanArray, PrimitiveArray};
+use arrow_buffer::{BooleanBuffer, Buffer};
+
+use crate::rows::{Cells, IntoCell};
+
+/// Rows of a batch that survive, one bit for each row.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    bits: BooleanBuffer,
+    n_selected: usize,
+}
+
+impl Filter {
+    /// Keeps the rows whose value is not null and for which `keep` is true.
+    ///
+    /// `keep` is called for null rows too, with any value, so that the loop has no branch.
+    #[must_use]
+    pub fn by<T: ArrowPrimitiveType>(
+        values: &PrimitiveArray<T>,
+        keep: impl Fn(T::Native) -> bool,
+    ) -> Self {
+        let mut bytes = Vec::with_capacity(values.len().div_ceil(8));
+        let (eights, rest) = values.values().as_chunks::<8>();
+        // A loop of eight known rounds is unrolled, which also divides the cost of the host's epoch checks.
+        bytes.extend(eights.iter().map(|eight| {
+            let mut byte = 0;
+            for (bit, value) in eight.iter().enumerate() {
+                byte |= u8::from(keep(*value)) << bit;
+            }
+            byte
+        }));
+        if !rest.is_empty() {
+            let bits = rest
+                .iter()
+                .enumerate()
+                .map(|(bit, value)| u8::from(keep(*value)) << bit);
+            bytes.push(bits.fold(0, |byte, bit| byte | bit));
+        }
+        let bits = BooleanBuffer::new(Buffer::from_vec(bytes), 0, values.len());
+        Self::from(match values.nulls() {
+            Some(nulls) => &bits & nulls.inner(),
+            None => bits,
+        })
+    }
+
+    /// Keeps all of `n_rows` rows.
+    #[must_use]
+    pub fn all(n_rows: usize) -> Self {
+        Self {
+            bits: BooleanBuffer::new_set(n_rows),
+            n_selected: n_rows,
+        }
+    }
+
+    /// The column of `f` of each value that survives.
+    ///
+    /// A null value gives null, and so does a function that returns `None`.
+    pub fn map<'a, A: Cells, R: IntoCell>(
+        &self,
+        a: &'a A,
+        f: impl Fn(A::Cell<'a>) -> R,
+    ) -> R::Array {
+        self.rows().map(|row| f(a.cell(row)?).into_cell()).collect()
+    }
+
+    /// The column of `f` of each pair of values that survives.
+    pub fn map2<'a, A: Cells, B: Cells, R: IntoCell>(
+        &self,
+        a: &'a A,
+        b: &'a B,
+        f: impl Fn(A::Cell<'a>, B::Cell<'a>) -> R,
+    ) -> R::Array {
+        self.rows()
+            .map(|row| f(a.cell(row)?, b.cell(row)?).into_cell())
+            .collect()
+    }
+
+    /// The column of `f` of each triple of values that survives.
+    pub fn map3<'a, A: Cells, B: Cells, C: Cells, R: IntoCell>(
+        &self,
+        a: &'a A,
+        b: &'a B,
+        c: &'a C,
+        f: impl Fn(A::Cell<'a>, B::Cell<'a>, C::Cell<'a>) -> R,
+    ) -> R::Array {
+        self.rows()
+            .map(|row| f(a.cell(row)?, b.cell(row)?, c.cell(row)?).into_cell())
+            .collect()
+    }
+
+    /// How many rows the batch has.
+    #[must_use]
+    pub fn n_rows(&self) -> usize {
+        self.bits.len()
+    }
+
+    /// How many of them survive.
+    #[must_use]
+    pub const fn n_selected(&self) -> usize {
+        self.n_selected
+    }
+
+    /// Whether a row survives; false for a row that does not exist.
+    #[must_use]
+    pub fn contains(&self, row: usize) -> bool {
+        row < self.bits.len() && self.bits.value(row)
+    }
+
+    /// The rows that survive, in order.
+    pub fn rows(&self) -> impl Iterator<Item = usize> + '_ {
+        self.bits.set_indices()
+    }
+
+    /// The bits, one for each row.
+    #[must_use]
+    pub const fn bits(&self) -> &BooleanBuffer {
+        &self.bits
+    }
+
+    /// The bits from a byte boundary on, least significant bit first.
+    pub(crate) fn to_bytes(&self) -> Buffer {
+        self.bits.sliced()
+    }
+}
+
+impl From<BooleanBuffer> for Filter {
+    fn from(bits: BooleanBuffer) -> Self {
+        Self {
+            n_selected: bits.count_set_bits(),
+            bits,
+        }
+    }
+}
+
+impl From<&BooleanArray> for Filter {
+    /// Keeps the rows that are true; null counts as false.
+    fn from(rows: &BooleanArray) -> Self {
+        Self::from(match rows.nulls() {
+            Some(nulls) => rows.values() & nulls.inner(),
+            None => rows.values().clone(),
+        })
+    }
+}
+
+impl FromIterator<bool> for Filter {
+    fn from_iter<I: IntoIterator<Item = bool>>(rows: I) -> Self {
+        Self::from(BooleanBuffer::from_iter(rows))
+    }
+}

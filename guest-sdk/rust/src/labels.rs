@@ -1,0 +1,192 @@
+//! Text columns of a few known values, written without a branch per row.
+
+use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};
+use arrow_buffer::{
+    BooleanBuffer, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
+};
+
+use crate::Filter;
+
+/// Labels are stored as words of this many bytes, the width of a SIMD register, so that writing one is
+/// a single store that the next label overlaps.
+const WORD: usize = 16;
+
+/// The `N` values that a text column can have; each has at most 16 bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Labels<const N: usize> {
+    words: [[u8; WORD]; N],
+    lengths: [u32; N],
+    length_max: usize,
+}
+
+impl<const N: usize> Labels<N> {
+    /// Labels that are counted from zero in this order.
+    ///
+    /// # Panics
+    ///
+    /// Panics where there is no label or one is longer than 16 bytes; in a `const`, the compiler says so.
+    #[must_use]
+    pub const fn new(labels: [&str; N]) -> Self {
+        assert!(N > 0, "there must be a label");
+        let mut new = Self {
+            words: [[0; WORD]; N],
+            lengths: [0; N],
+            length_max: 0,
+        };
+        let mut label = 0;
+        while label < N {
+            let bytes = labels[label].as_bytes();
+            assert!(bytes.len() <= WORD, "a label has at most 16 bytes");
+            let mut byte = 0;
+            while byte < bytes.len() {
+                new.words[label][byte] = bytes[byte];
+                byte += 1;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "asserted above")]
+            {
+                new.lengths[label] = bytes.len() as u32;
+            }
+            if bytes.len() > new.length_max {
+                new.length_max = bytes.len();
+            }
+            label += 1;
+        }
+        new
+    }
+
+    /// The label of each row that survives, by its value; rows that are null or dropped have none.
+    ///
+    /// `label` is called for dropped rows too, so that the loop has no branch. A number that is no
+    /// label counts as the last.
+    #[must_use]
+    pub fn column_of<T: ArrowPrimitiveType>(
+        &self,
+        values: &PrimitiveArray<T>,
+        rows: &Filter,
+        label: impl Fn(T::Native) -> usize,
+    ) -> StringArray {
+        let mut writer = Writer::new(self, rows.n_selected());
+        let (eights, rest) = values.values().as_chunks::<8>();
+        let bits = rows.to_bytes();
+        for (eight, byte) in eights.iter().zip(bits.iter()) {
+            for (bit, value) in eight.iter().enumerate() {
+                writer.push_if(label(*value), byte >> bit & 1);
+            }
+        }
+        if let Some(byte) = bits.get(eights.len()) {
+            for (bit, value) in rest.iter().enumerate() {
+                writer.push_if(label(*value), byte >> bit & 1);
+            }
+        }
+        writer.finish(selected_nulls(values.nulls(), rows))
+    }
+
+    /// The label of each row that survives, by its number in the batch; `None` for null.
+    ///
+    /// A number that is no label counts as the last.
+    #[must_use]
+    pub fn column(&self, rows: &Filter, label: impl Fn(usize) -> Option<usize>) -> StringArray {
+        let mut writer = Writer::new(self, rows.n_selected());
+        let mut nulls = NullBufferBuilder::new(rows.n_selected());
+        for row in rows.rows() {
+            let label = label(row);
+            nulls.append(label.is_some());
+            writer.push(label);
+        }
+        writer.finish(nulls.finish())
+    }
+}
+
+/// Writes labels one after the other.
+struct Writer<'a, const N: usize> {
+    labels: &'a Labels<N>,
+    bytes: Vec<u8>,
+    offsets: Vec<i32>,
+    n_bytes: usize,
+    n_rows: usize,
+}
+
+impl<'a, const N: usize> Writer<'a, N> {
+    fn new(labels: &'a Labels<N>, n_rows: usize) -> Self {
+        // One word and one offset more than needed: a dropped row writes there too, and is overwritten.
+        let bytes = vec![0; n_rows * labels.length_max + WORD];
+        Self {
+            labels,
+            bytes,
+            offsets: vec![0; n_rows + 2],
+            n_bytes: 0,
+            n_rows: 0,
+        }
+    }
+
+    /// Writes the label, which the next one overwrites where `keep` is 0 and not 1.
+    #[inline]
+    fn push_if(&mut self, label: usize, keep: u8) {
+        let label = label.min(N - 1);
+        let keep = usize::from(keep);
+        let length = self.labels.lengths[label] as usize;
+        if let Some(bytes) = self.bytes.get_mut(self.n_bytes..self.n_bytes + WORD) {
+            bytes.copy_from_slice(&self.labels.words[label]);
+        }
+        if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_possible_wrap,
+                reason = "checked in `finish`"
+            )]
+            {
+                *offset = (self.n_bytes + length) as i32;
+            }
+        }
+        self.n_bytes += length * keep;
+        self.n_rows += keep;
+    }
+
+    fn push(&mut self, label: Option<usize>) {
+        match label {
+            Some(label) => self.push_if(label, 1),
+            None => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_possible_wrap,
+                    reason = "checked in `finish`"
+                )]
+                if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
+                    *offset = self.n_bytes as i32;
+                }
+                self.n_rows += 1;
+            }
+        }
+    }
+
+    fn finish(mut self, nulls: Option<NullBuffer>) -> StringArray {
+        assert!(
+            i32::try_from(self.n_bytes).is_ok(),
+            "the labels of one batch exceed 2 GiB"
+        );
+        self.bytes.truncate(self.n_bytes);
+        self.offsets.truncate(self.n_rows + 1);
+        let offsets = ScalarBuffer::from(self.offsets);
+        // SAFETY: offsets begin at zero, never fall, and end at the length of the bytes; between two of
+        // them lies nothing or one whole label, which was a `str`.
+        unsafe {
+            let offsets = OffsetBuffer::new_unchecked(offsets);
+            StringArray::new_unchecked(offsets, Buffer::from_vec(self.bytes), nulls)
+        }
+    }
+}
+
+/// The validity of the rows that survive; `None` where all are valid.
+fn selected_nulls(nulls: Option<&NullBuffer>, rows: &Filter) -> Option<NullBuffer> {
+    let nulls = nulls?;
+    let n_valid = (nulls.inner() & rows.bits()).count_set_bits();
+    if n_valid == rows.n_selected() {
+        return None;
+    }
+    Some(
+        rows.rows()
+            .map(|row| nulls.is_valid(row))
+            .collect::<BooleanBuffer>()
+            .into(),
+    )
+}

@@ -1,0 +1,66 @@
+//! Carries the runtime's errors through DataFusion, and tells DataFusion's own apart.
+
+use arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
+
+use crate::error::{Error, ErrorKind};
+
+/// Wraps an error so that it survives the way through an execution plan.
+pub(super) fn to_datafusion(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// The runtime's error for one that came out of a plan.
+pub(super) fn from_datafusion(error: DataFusionError) -> Error {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(inner) => Error::internal(inner.to_string()),
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => {
+            from_datafusion(*inner)
+        }
+        DataFusionError::Shared(inner) => from_shared(&inner),
+        DataFusionError::ArrowError(inner, _) => from_arrow(*inner),
+        DataFusionError::ObjectStore(inner) => Error::storage(inner.to_string()),
+        DataFusionError::IoError(inner) => match inner.downcast::<Error>() {
+            Ok(error) => error,
+            Err(inner) => Error::storage(inner.to_string()),
+        },
+        DataFusionError::ParquetError(inner) => {
+            Error::input(format!("the Parquet data cannot be read: {inner}"))
+        }
+        DataFusionError::ResourcesExhausted(text) => Error::new(ErrorKind::Limit, text)
+            .fact("limit", "memory")
+            .hint("raise `memory` under `[limits]`, or run with `--limit-memory 4GiB`"),
+        other => Error::internal(other.to_string()),
+    }
+}
+
+fn from_arrow(error: ArrowError) -> Error {
+    match error {
+        ArrowError::ExternalError(inner) => match inner.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(inner) => match inner.downcast::<DataFusionError>() {
+                Ok(error) => from_datafusion(*error),
+                Err(inner) => Error::input(inner.to_string()),
+            },
+        },
+        other => Error::input(other.to_string()),
+    }
+}
+
+/// Several partitions may fail with one error, which then cannot be taken apart.
+fn from_shared(error: &DataFusionError) -> Error {
+    if let DataFusionError::External(inner) = error.find_root()
+        && let Some(error) = inner.downcast_ref::<Error>()
+    {
+        return error.to_shared();
+    }
+    match error {
+        DataFusionError::ResourcesExhausted(text) => {
+            from_datafusion(DataFusionError::ResourcesExhausted(text.clone()))
+        }
+        other => Error::internal(other.to_string()),
+    }
+}

@@ -1,0 +1,178 @@
+//! Inputs as tables: which files, in which pieces, in which format.
+
+mod csv;
+mod diagnose;
+mod groups;
+mod hive;
+mod located;
+mod schema;
+mod split;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result as DfResult;
+use datafusion::datasource::TableType;
+use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{
+    ArrowSource, FileGroup, FileScanConfigBuilder, FileSource, JsonSource, ParquetSource,
+};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::Expr;
+use datafusion::object_store::{ObjectMeta, ObjectStore};
+use datafusion::physical_plan::ExecutionPlan;
+
+use self::csv::CsvSource;
+use self::located::Located;
+use crate::engine::error::from_datafusion;
+use crate::error::{Error, Result};
+use crate::spec::{Compression, Input, InputFormat};
+
+/// The files of an input and the store that holds them.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) objects: Vec<ObjectMeta>,
+    /// What precedes the keys of the objects in messages, such as `s3://bucket/`.
+    pub(crate) origin: String,
+    /// Whether reading a byte twice costs next to nothing, as on a local disk.
+    pub(crate) local: bool,
+}
+
+/// An input as DataFusion sees it.
+pub(super) struct Table {
+    source: Arc<dyn FileSource>,
+    schema: SchemaRef,
+    groups: Vec<FileGroup>,
+    compression: FileCompressionType,
+    url: ObjectStoreUrl,
+}
+
+impl Table {
+    /// Finds the schema of `input` and cuts its files into at most `partitions` pieces of similar size.
+    pub(super) async fn open(
+        input: &Input,
+        files: &Files,
+        url: ObjectStoreUrl,
+        session: &dyn Session,
+        partitions: usize,
+    ) -> Result<Self> {
+        let hive = hive::Columns::new(&input.partitions, &files.objects)?;
+        let file_schema = schema::of(input, files, session).await?;
+        refuse_duplicates(&file_schema)?;
+        let table_schema = TableSchema::builder(Arc::clone(&file_schema))
+            .with_table_partition_cols(hive.fields())
+            .build();
+        let schema = Arc::clone(table_schema.table_schema());
+        let source = file_source(input, files, table_schema).await?;
+        let pieces = groups::cut(input, files, partitions).await?;
+        let groups = pieces
+            .into_iter()
+            .map(|group| {
+                let group = group.into_iter().map(|piece| hive.label(piece));
+                Ok(FileGroup::new(group.collect::<Result<Vec<PartitionedFile>>>()?))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            source,
+            schema,
+            groups,
+            compression: compression(&input.format),
+            url,
+        })
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Table({}, {} groups)", self.source.file_type(), self.groups.len())
+    }
+}
+
+#[async_trait]
+impl TableProvider for Table {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        let config = FileScanConfigBuilder::new(self.url.clone(), Arc::clone(&self.source))
+            .with_file_groups(self.groups.clone())
+            .with_file_compression_type(self.compression)
+            .with_limit(limit)
+            .with_projection_indices(projection.cloned())?
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}
+
+async fn file_source(
+    input: &Input,
+    files: &Files,
+    schema: TableSchema,
+) -> Result<Arc<dyn FileSource>> {
+    let source: Arc<dyn FileSource> = match &input.format {
+        InputFormat::Csv(options) => Arc::new(CsvSource::new(options.clone(), schema, &files.origin)?),
+        InputFormat::Json(options) => {
+            Arc::new(JsonSource::new(schema).with_newline_delimited(!options.array))
+        }
+        // Reads row groups by a way of its own, and names columns and pages in its errors.
+        InputFormat::Parquet => return Ok(Arc::new(ParquetSource::new(schema))),
+        InputFormat::Arrow if schema::is_arrow_file(files).await? => {
+            Arc::new(ArrowSource::new_file_source(schema))
+        }
+        InputFormat::Arrow => Arc::new(ArrowSource::new_stream_file_source(schema)),
+    };
+    let diagnosis = diagnose::Diagnosis::new(&input.format);
+    Ok(Arc::new(Located::new(source, &files.origin, diagnosis)))
+}
+
+/// How the text of the input is compressed; Parquet and Arrow compress inside.
+fn compression(format: &InputFormat) -> FileCompressionType {
+    let compression = match format {
+        InputFormat::Csv(options) => options.compression,
+        InputFormat::Json(options) => options.compression,
+        InputFormat::Parquet | InputFormat::Arrow => Compression::None,
+    };
+    match compression {
+        Compression::Gzip => FileCompressionType::GZIP,
+        Compression::Zstd => FileCompressionType::ZSTD,
+        Compression::Bzip2 => FileCompressionType::BZIP2,
+        Compression::Xz => FileCompressionType::XZ,
+        Compression::None | Compression::Snappy | Compression::Lz4 => {
+            FileCompressionType::UNCOMPRESSED
+        }
+    }
+}
+
+fn refuse_duplicates(schema: &Schema) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    match schema.fields().iter().find(|field| !seen.insert(field.name())) {
+        None => Ok(()),
+        Some(field) => Err(Error::input(format!(
+            "the input has two columns named `{}`",
+            field.name()
+        ))
+        .hint("give the columns names of their own, by `header = false` and a `schema` if need be")),
+    }
+}
+
+/// Turns a failure while an input is opened into one that names the input.
+pub(super) fn opening(input: &Input, error: datafusion::common::DataFusionError) -> Error {
+    from_datafusion(error).context(format!("open input `{}`", input.name))
+}

@@ -1,0 +1,198 @@
+//! The schema of an input: given, stored in the files, or inferred from a bounded number of rows.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow::csv::reader::Format;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::json::reader::infer_json_schema_from_iterator;
+use datafusion::catalog::Session;
+use datafusion::datasource::file_format::FileFormat as _;
+use datafusion::datasource::file_format::arrow::ArrowFormat;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt as _};
+use futures::TryStreamExt;
+
+use super::csv::null_pattern;
+use super::{Files, compression, opening};
+use crate::error::{Error, Result};
+use crate::spec::{CsvOptions, Input, InputFormat, JsonOptions, SchemaSource};
+
+/// Bytes of uncompressed text that inference looks at, however many rows were asked for.
+const INFER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Files that inference looks at.
+const INFER_FILES_MAX: usize = 8;
+
+/// The schema of the files of `input`, without partition columns.
+pub(super) async fn of(input: &Input, files: &Files, session: &dyn Session) -> Result<SchemaRef> {
+    let failed = |error| opening(input, error);
+    match &input.format {
+        InputFormat::Csv(CsvOptions { schema: SchemaSource::Explicit(schema), .. })
+        | InputFormat::Json(JsonOptions { schema: SchemaSource::Explicit(schema), .. }) => {
+            Ok(Arc::clone(schema))
+        }
+        InputFormat::Parquet => ParquetFormat::new()
+            .with_force_view_types(false)
+            .infer_schema(session, &files.store, &files.objects)
+            .await
+            .map_err(failed),
+        InputFormat::Arrow => ArrowFormat
+            .infer_schema(session, &files.store, &files.objects)
+            .await
+            .map_err(failed),
+        InputFormat::Csv(_) | InputFormat::Json(_) => inferred(input, files).await,
+    }
+}
+
+/// Whether the first file has the Arrow file format rather than the stream format.
+pub(super) async fn is_arrow_file(files: &Files) -> Result<bool> {
+    const MAGIC: &[u8] = b"ARROW1";
+    let Some(object) = files.objects.first() else { return Ok(true) };
+    let head = files
+        .store
+        .get_range(&object.location, 0..(MAGIC.len() as u64).min(object.size))
+        .await
+        .map_err(|error| Error::storage(error.to_string()))?;
+    Ok(head == MAGIC)
+}
+
+async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
+    let mut schemas = Vec::new();
+    let mut rows = match &input.format {
+        InputFormat::Csv(CsvOptions { schema: SchemaSource::Infer { rows }, .. })
+        | InputFormat::Json(JsonOptions { schema: SchemaSource::Infer { rows }, .. }) => *rows,
+        _ => return Err(Error::internal("a schema file was not read before its input")),
+    };
+    for object in files.objects.iter().take(INFER_FILES_MAX) {
+        let text = head(input, files, object).await?;
+        let (schema, seen) = match &input.format {
+            InputFormat::Csv(options) => csv(options, &text, rows),
+            InputFormat::Json(options) => json(options, &text, rows),
+            InputFormat::Parquet | InputFormat::Arrow => break,
+        }
+        .map_err(|error| {
+            Error::input(arrow_text(&error))
+                .context(format!("infer the schema of `{}{}`", files.origin, object.location))
+                .hint("declare it with `schema` or `schema_file`")
+        })?;
+        schemas.push(schema);
+        rows = rows.saturating_sub(seen);
+        if rows == 0 {
+            break;
+        }
+    }
+    let merged = Schema::try_merge(schemas).map_err(|error| {
+        Error::input(arrow_text(&error))
+            .context(format!("merge the schemas of the files of input `{}`", input.name))
+            .hint("declare one with `schema` or `schema_file`")
+    })?;
+    if merged.fields().is_empty() {
+        return Err(Error::input(format!("input `{}` has no columns", input.name))
+            .hint("is the file empty? give it a header, or declare the columns with `schema`"));
+    }
+    Ok(Arc::new(merged))
+}
+
+/// The first bytes of a file, uncompressed, cut behind a whole line.
+async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u8>> {
+    let failed = |error: datafusion::object_store::Error| {
+        Error::storage(error.to_string()).context(format!("read `{}{}`", files.origin, object.location))
+    };
+    let options = GetOptions::new().with_range(Some(GetRange::Offset(0)));
+    let options = if object.size == 0 { GetOptions::new() } else { options };
+    let raw = files.store.get_opts(&object.location, options).await.map_err(failed)?;
+    let raw = raw.into_stream().map_err(Into::into);
+    let mut chunks = compression(&input.format)
+        .convert_stream(Box::pin(raw))
+        .map_err(|error| opening(input, error))?;
+    let mut text = Vec::new();
+    while text.len() < INFER_BYTES_MAX {
+        match chunks.try_next().await.map_err(|error| opening(input, error))? {
+            Some(chunk) => text.extend_from_slice(&chunk),
+            None => return Ok(text),
+        }
+    }
+    text.truncate(INFER_BYTES_MAX);
+    let line_end = memchr::memrchr(b'\n', &text).map_or(text.len(), |at| at + 1);
+    text.truncate(line_end);
+    Ok(text)
+}
+
+fn csv(options: &CsvOptions, text: &[u8], rows: usize) -> Result<(Schema, usize), ArrowError> {
+    let text = text.strip_prefix(super::csv::BYTE_ORDER_MARK).unwrap_or(text);
+    let mut format = Format::default()
+        .with_header(options.header)
+        .with_delimiter(options.delimiter)
+        .with_quote(options.quote);
+    if let Some(escape) = options.escape {
+        format = format.with_escape(escape);
+    }
+    if let Some(comment) = options.comment {
+        format = format.with_comment(comment);
+    }
+    if let Some(pattern) = null_pattern(&options.nulls).map_err(|e| ArrowError::CsvError(e.to_string()))? {
+        format = format.with_null_regex(pattern);
+    }
+    let (schema, seen) = format.infer_schema(Cursor::new(text), Some(rows))?;
+    let fields: Vec<_> = schema.fields().iter().map(|field| known(field)).collect();
+    Ok((Schema::new(fields), seen))
+}
+
+/// A column without a single value could be anything; text holds whatever comes.
+fn known(field: &Field) -> Field {
+    let data_type = match field.data_type() {
+        DataType::Null => DataType::Utf8,
+        other => other.clone(),
+    };
+    Field::new(field.name(), data_type, true)
+}
+
+fn json(options: &JsonOptions, text: &[u8], rows: usize) -> Result<(Schema, usize), ArrowError> {
+    let mut seen = 0;
+    let values = Values { text, at: 0, array: options.array };
+    let values = values.take(rows).inspect(|_| seen += 1);
+    let schema = infer_json_schema_from_iterator(values)?;
+    Ok((schema, seen))
+}
+
+/// The values of newline-delimited JSON, or of one JSON array, as far as the text goes.
+struct Values<'a> {
+    text: &'a [u8],
+    at: usize,
+    array: bool,
+}
+
+impl Iterator for Values<'_> {
+    type Item = Result<serde_json::Value, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.text.get(self.at..)?;
+        let between = |byte: &u8| byte.is_ascii_whitespace() || (self.array && b"[,".contains(byte));
+        let skip = rest.iter().take_while(|byte| between(byte)).count();
+        let rest = rest.get(skip..)?;
+        if rest.is_empty() || (self.array && rest.first() == Some(&b']')) {
+            return None;
+        }
+        let mut values = serde_json::Deserializer::from_slice(rest).into_iter();
+        match values.next()? {
+            Ok(value) => {
+                self.at += skip + values.byte_offset();
+                Some(Ok(value))
+            }
+            Err(error) if error.is_eof() => None, // the head of a longer file ends here
+            Err(error) => Some(Err(ArrowError::JsonError(error.to_string()))),
+        }
+    }
+}
+
+fn arrow_text(error: &ArrowError) -> String {
+    match error {
+        ArrowError::CsvError(text)
+        | ArrowError::JsonError(text)
+        | ArrowError::ParseError(text)
+        | ArrowError::SchemaError(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

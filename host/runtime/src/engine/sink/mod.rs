@@ -1,0 +1,195 @@
+//! Outputs: each partition of a plan becomes files of the output's format, staged until the commit.
+
+mod dictionary;
+mod encoder;
+mod hive;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use futures::TryStreamExt;
+
+use self::encoder::Encoder;
+use self::hive::Router;
+use super::plan::Rows;
+use crate::error::{Error, Result};
+use crate::spec::Output;
+use crate::storage::{FinishedFile, StagedFile, Staging};
+
+/// Files that one partition of a plan keeps open at once for Hive partitions. Beyond it the one that was
+/// written least recently is ended, so memory stays bounded and a partition may get several files.
+const OPEN_FILES_MAX: usize = 64;
+
+/// Encoded bytes that are collected before they go to the store.
+const FLUSH_BYTES: usize = 1024 * 1024;
+
+/// A file that is whole, but not visible yet.
+#[derive(Debug)]
+pub(crate) struct WrittenFile {
+    pub(crate) file: FinishedFile,
+    pub(crate) rows: u64,
+}
+
+/// What all partitions of an output share.
+#[derive(Debug)]
+pub(crate) struct Sink {
+    pub(crate) output: Output,
+    pub(crate) schema: SchemaRef,
+    pub(crate) staging: Arc<Staging>,
+    pub(crate) run_id: String,
+    pub(crate) bytes_max: u64,
+    pub(crate) bytes: AtomicU64,
+    /// Rows handed over so far, for whoever watches.
+    pub(crate) rows: Arc<AtomicU64>,
+}
+
+impl Sink {
+    /// Writes the rows of one partition, in order, into as many files as the output wants.
+    pub(crate) async fn write(
+        &self,
+        partition: usize,
+        mut batches: Rows,
+    ) -> Result<Vec<WrittenFile>> {
+        let router = Router::new(&self.output.partition_by, &self.schema)?;
+        let mut files = Files::new(self, router.file_schema(), partition);
+        while let Some(batch) = batches.try_next().await? {
+            self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            for (folder, rows) in router.route(batch)? {
+                files.write(folder, &rows).await?;
+            }
+        }
+        files.finish().await
+    }
+
+    /// Writes a file without rows, so that an empty output still has a schema.
+    pub(crate) async fn write_empty(&self) -> Result<Vec<WrittenFile>> {
+        let router = Router::new(&self.output.partition_by, &self.schema)?;
+        let mut files = Files::new(self, router.file_schema(), 0);
+        let empty = RecordBatch::new_empty(router.file_schema());
+        files.write(String::new(), &empty).await?;
+        files.finish().await
+    }
+
+    fn count(&self, bytes: u64) -> Result<()> {
+        let total = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        if total <= self.bytes_max {
+            return Ok(());
+        }
+        Err(Error::limit(
+            "output_bytes",
+            format!("{} bytes", self.bytes_max),
+            "raise `output_bytes` under `[limits]`, or run with `--limit-output-bytes`",
+        ))
+    }
+}
+
+
+/// The open files of one partition, by folder.
+struct Files<'a> {
+    sink: &'a Sink,
+    schema: SchemaRef,
+    partition: usize,
+    open: BTreeMap<String, OpenFile>,
+    made: u32,
+    clock: u64,
+    done: Vec<WrittenFile>,
+}
+
+struct OpenFile {
+    encoder: Encoder,
+    staged: StagedFile,
+    rows: u64,
+    last_used: u64,
+}
+
+impl OpenFile {
+    /// Hands encoded bytes to the store, if there are at least `threshold`.
+    async fn flush(&mut self, sink: &Sink, threshold: usize) -> Result<()> {
+        let bytes = self.encoder.take(threshold);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        sink.count(bytes.len() as u64)?;
+        self.staged.write(bytes).await
+    }
+}
+
+impl<'a> Files<'a> {
+    fn new(sink: &'a Sink, schema: SchemaRef, partition: usize) -> Self {
+        Self {
+            sink,
+            schema,
+            partition,
+            open: BTreeMap::new(),
+            made: 0,
+            clock: 0,
+            done: Vec::new(),
+        }
+    }
+
+    async fn write(&mut self, folder: String, rows: &RecordBatch) -> Result<()> {
+        self.clock += 1;
+        let mut file = match self.open.remove(&folder) {
+            Some(file) => file,
+            None => self.create(&folder, rows).await?,
+        };
+        file.encoder.write(rows)?;
+        file.rows += rows.num_rows() as u64;
+        file.last_used = self.clock;
+        file.flush(self.sink, FLUSH_BYTES).await?;
+        if file.encoder.size() >= self.sink.output.target_file_bytes {
+            return self.end(file).await;
+        }
+        self.open.insert(folder, file);
+        self.bound_open_files().await
+    }
+
+    async fn create(&mut self, folder: &str, first: &RecordBatch) -> Result<OpenFile> {
+        let name = format!(
+            "{folder}part-{:05}-{:03}-{}{}",
+            self.partition,
+            self.made,
+            self.sink.run_id,
+            self.sink.output.format.extension()
+        );
+        self.made += 1;
+        Ok(OpenFile {
+            encoder: Encoder::new(&self.sink.output.format, &self.schema, first)?,
+            staged: self.sink.staging.create(&name).await?,
+            rows: 0,
+            last_used: self.clock,
+        })
+    }
+
+    async fn bound_open_files(&mut self) -> Result<()> {
+        if self.open.len() <= OPEN_FILES_MAX {
+            return Ok(());
+        }
+        let oldest = self.open.iter().min_by_key(|(_, file)| file.last_used);
+        let oldest = oldest.map(|(folder, _)| folder.clone());
+        match oldest.and_then(|folder| self.open.remove(&folder)) {
+            Some(file) => self.end(file).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn end(&mut self, mut file: OpenFile) -> Result<()> {
+        file.encoder.finish()?;
+        file.flush(self.sink, 0).await?;
+        self.done.push(WrittenFile {
+            file: file.staged.finish().await?,
+            rows: file.rows,
+        });
+        Ok(())
+    }
+
+    async fn finish(mut self) -> Result<Vec<WrittenFile>> {
+        for file in std::mem::take(&mut self.open).into_values() {
+            self.end(file).await?;
+        }
+        Ok(self.done)
+    }
+}

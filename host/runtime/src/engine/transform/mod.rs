@@ -1,0 +1,161 @@
+//! Transforms as nodes of a plan: bound once, then fed batch by batch.
+
+mod exec;
+mod guests;
+mod node;
+mod planner;
+mod stream;
+
+use std::sync::Arc;
+
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+
+pub(super) use exec::TransformExec;
+pub(super) use guests::Guests;
+pub(super) use node::TransformNode;
+pub(super) use planner::TransformPlanner;
+
+use crate::error::{Error, Result};
+use crate::sandbox::{OutputColumn, Plan};
+use crate::schedule::Workers;
+use crate::spec::SortKey;
+
+/// A column that leaves a transform. Columns are known by name, since a projection that was pushed
+/// below the transform changes their positions.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    /// An input column, untouched.
+    Pass(FieldRef),
+    /// The next column that the guest computes.
+    Computed(FieldRef),
+}
+
+impl Source {
+    pub(super) fn field(&self) -> &FieldRef {
+        match self {
+            Self::Pass(field) | Self::Computed(field) => field,
+        }
+    }
+}
+
+/// A step that was bound: what it reads, what it makes, and the guests that do it.
+#[derive(Debug)]
+pub(super) struct BoundStep {
+    pub(super) name: String,
+    pub(super) stateless: bool,
+    /// Names of the columns that enter the guest, in the order of its plan.
+    pub(super) reads: Vec<String>,
+    pub(super) output: Vec<Source>,
+    pub(super) partition_by: Vec<String>,
+    pub(super) order_by: Vec<SortKey>,
+    pub(super) guests: Guests,
+    pub(super) workers: Arc<Workers>,
+}
+
+impl BoundStep {
+    pub(super) fn new(
+        name: &str,
+        (partition_by, order_by): (Vec<String>, Vec<SortKey>),
+        guests: Guests,
+        workers: Arc<Workers>,
+    ) -> Result<Self> {
+        let input = guests.input_schema();
+        let wanted = partition_by
+            .iter()
+            .chain(order_by.iter().map(|key| &key.column));
+        for column in wanted {
+            if input.column_with_name(column).is_none() {
+                return Err(unknown_column(column, &input).context(format!("plan step `{name}`")));
+            }
+        }
+        let (reads, output) = by_name(guests.plan(), &input)?;
+        refuse_duplicates(&output).map_err(|e| e.context(format!("plan step `{name}`")))?;
+        Ok(Self {
+            name: name.to_owned(),
+            stateless: guests.plan().stateless,
+            reads,
+            output,
+            partition_by,
+            order_by,
+            guests,
+            workers,
+        })
+    }
+
+    /// The names of all input columns that the step needs at all.
+    pub(super) fn needs(&self) -> impl Iterator<Item = &str> {
+        let passed = self.output.iter().filter_map(|source| match source {
+            Source::Pass(field) => Some(field.name().as_str()),
+            Source::Computed(_) => None,
+        });
+        self.reads
+            .iter()
+            .map(String::as_str)
+            .chain(passed)
+            .chain(self.partition_by.iter().map(String::as_str))
+            .chain(self.order_by.iter().map(|key| key.column.as_str()))
+    }
+}
+
+fn by_name(plan: &Plan, input: &Schema) -> Result<(Vec<String>, Vec<Source>)> {
+    let field = |index: usize| {
+        let fields = input.fields();
+        fields
+            .get(index)
+            .cloned()
+            .ok_or_else(|| Error::internal("a plan names a column that its schema does not have"))
+    };
+    let reads = plan
+        .reads
+        .iter()
+        .map(|&index| field(index).map(|f| f.name().clone()))
+        .collect::<Result<_>>()?;
+    let output = plan
+        .output
+        .iter()
+        .map(|column| match column {
+            OutputColumn::Pass(index) => field(*index).map(Source::Pass),
+            OutputColumn::Computed(field) => Ok(Source::Computed(Arc::clone(field))),
+        })
+        .collect::<Result<_>>()?;
+    Ok((reads, output))
+}
+
+fn refuse_duplicates(output: &[Source]) -> Result<()> {
+    let mut seen = std::collections::HashSet::new();
+    match output
+        .iter()
+        .map(|source| source.field().name())
+        .find(|name| !seen.insert(*name))
+    {
+        None => Ok(()),
+        Some(name) => Err(Error::new(
+            crate::ErrorKind::Trap,
+            format!("the transform declares the output column `{name}` twice"),
+        )
+        .hint("give each output column a name of its own")),
+    }
+}
+
+/// An error that says which columns there are.
+pub(super) fn unknown_column(name: &str, schema: &SchemaRef) -> Error {
+    let names: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| format!("`{}`", field.name()))
+        .collect();
+    let nearest = schema
+        .fields()
+        .iter()
+        .map(|field| field.name())
+        .max_by(|a, b| {
+            strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
+        })
+        .filter(|candidate| strsim::jaro_winkler(candidate, name) > 0.8);
+    let error = Error::input(format!("no column `{name}`"))
+        .hint(format!("the columns are {}", names.join(", ")));
+    match nearest {
+        Some(candidate) => error.hint(format!("did you mean `{candidate}`?")),
+        None => error,
+    }
+}

@@ -1,0 +1,239 @@
+//! Which imports are offered, and what a plugin could ever ask for.
+
+use serde::Serialize;
+use wasmtime::Engine;
+use wasmtime::component::types::{ComponentInstance, ComponentItem};
+use wasmtime::component::{Component, Linker};
+
+use super::contract::{EXPORT, PACKAGE, VERSIONS};
+use super::logs::harmless;
+use super::state::State;
+use super::{host, wasi};
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of an import's name that are shown.
+const NAME_BYTES: usize = 120;
+
+/// Imports that an error names; the rest is counted.
+const NAMES: usize = 20;
+
+/// What a plugin is made of, as far as its users care.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Inspection {
+    /// The sha256 digest of the component, in hexadecimal.
+    pub digest: String,
+    /// The size of the component in bytes.
+    pub bytes: usize,
+    /// The version of the contract that it was built for.
+    pub contract: String,
+    /// What it imports.
+    pub imports: Vec<Interface>,
+    /// What it exports.
+    pub exports: Vec<Interface>,
+    /// What it could ever ask for beyond columns and log messages, such as `clocks` or `files`; in a
+    /// run without grants it gets none of it.
+    pub asks: Vec<String>,
+}
+
+/// An interface that a plugin imports or exports.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Interface {
+    /// The name with its version, such as `wasi:io/poll@0.2.6`.
+    pub name: String,
+    /// The functions in it.
+    pub functions: Vec<String>,
+}
+
+/// `package/interface@version`.
+struct Name<'a> {
+    package: &'a str,
+    interface: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Name<'a> {
+    fn parse(name: &'a str) -> Option<Self> {
+        let (path, version) = name.split_once('@')?;
+        let (package, interface) = path.split_once('/')?;
+        Some(Self {
+            package,
+            interface,
+            version,
+        })
+    }
+}
+
+/// The name of the interface that a transform of contract `version` exports.
+pub(super) fn export_name(version: &str) -> String {
+    format!("{PACKAGE}/{EXPORT}@{version}")
+}
+
+/// Lists what `component` imports and exports.
+///
+/// # Errors
+///
+/// `Plugin` where it exports no transform of an offered version.
+pub(super) fn inspect(component: &Component, digest: &str, bytes: usize) -> Result<Inspection> {
+    let (engine, ty) = (component.engine(), component.component_type());
+    let list = |name: &str, item: &ComponentItem| Interface {
+        name: harmless(name, NAME_BYTES),
+        functions: functions(engine, item),
+    };
+    let imports: Vec<_> = ty
+        .imports(engine)
+        .map(|(name, item)| list(name, &item.ty))
+        .collect();
+    let exports: Vec<_> = ty
+        .exports(engine)
+        .map(|(name, item)| list(name, &item.ty))
+        .collect();
+    let mut asks: Vec<_> = imports
+        .iter()
+        .filter_map(|import| ask(&import.name))
+        .collect();
+    asks.sort();
+    asks.dedup();
+    let contract = contract(&exports)?;
+    Ok(Inspection {
+        digest: digest.to_owned(),
+        bytes,
+        contract,
+        imports,
+        exports,
+        asks,
+    })
+}
+
+fn functions(engine: &Engine, item: &ComponentItem) -> Vec<String> {
+    let ComponentItem::ComponentInstance(instance) = item else {
+        return Vec::new();
+    };
+    let functions = instance.exports(engine);
+    let functions =
+        functions.filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)));
+    functions
+        .map(|(name, _)| harmless(name, NAME_BYTES))
+        .collect()
+}
+
+fn ask(import: &str) -> Option<String> {
+    let Some(name) = Name::parse(import) else {
+        return Some(import.to_owned());
+    };
+    match wasi::asks(name.package, name.interface) {
+        _ if name.package == PACKAGE => None,
+        // Streams and terminals only carry what other interfaces give.
+        Some("streams" | "terminal" | "exit") => None,
+        Some(ask) => Some(ask.to_owned()),
+        None => Some(import.to_owned()),
+    }
+}
+
+fn contract(exports: &[Interface]) -> Result<String> {
+    let versions = exports.iter().filter_map(|export| {
+        let name = Name::parse(&export.name)?;
+        (name.package == PACKAGE && name.interface == EXPORT).then_some(name.version)
+    });
+    let versions: Vec<_> = versions.collect();
+    if let Some(version) = VERSIONS.iter().find(|version| versions.contains(version)) {
+        return Ok((*version).to_owned());
+    }
+    if let Some(version) = versions.first() {
+        return Err(other_version(version));
+    }
+    let name = export_name(VERSIONS.first().copied().unwrap_or_default());
+    Err(Error::new(
+        ErrorKind::Plugin,
+        format!("the component is no transform: it does not export `{name}`"),
+    )
+    .hint("build it with the Sluicegate SDK of its language, or against `wit/transform.wit`"))
+}
+
+fn other_version(version: &str) -> Error {
+    let offered = VERSIONS.join("`, `");
+    Error::new(
+        ErrorKind::Plugin,
+        format!("the plugin is built for `{PACKAGE}@{version}`, but `{offered}` is offered"),
+    )
+    .hint("rebuild the plugin with the SDK of an offered version, or use another release of Sluicegate")
+}
+
+/// A linker with exactly what `component` imports.
+///
+/// # Errors
+///
+/// `Plugin` with the name of each import that is not offered.
+pub(super) fn link(component: &Component) -> Result<Linker<State>> {
+    let engine = component.engine();
+    let mut linker = Linker::new(engine);
+    let mut unknown = Vec::new();
+    for (import, item) in component.component_type().imports(engine) {
+        let name = Name::parse(import);
+        match (name, item.ty) {
+            (Some(name), ComponentItem::ComponentInstance(imported)) if offers(&name)? => {
+                add(&mut linker, import, &name, &imported).map_err(|error| {
+                    Error::internal(format!("link `{}`", harmless(import, NAME_BYTES)))
+                        .source(error)
+                })?;
+            }
+            _ => unknown.push(format!("`{}`", harmless(import, NAME_BYTES))),
+        }
+    }
+    if unknown.is_empty() {
+        Ok(linker)
+    } else {
+        Err(not_offered(&unknown))
+    }
+}
+
+fn offers(name: &Name<'_>) -> Result<bool> {
+    if name.package != PACKAGE {
+        return Ok(wasi::offers(name.package, name.interface, name.version));
+    }
+    if VERSIONS.contains(&name.version) {
+        Ok(matches!(
+            name.interface,
+            "columns" | "input" | "output" | "log"
+        ))
+    } else {
+        Err(other_version(&harmless(name.version, NAME_BYTES)))
+    }
+}
+
+fn add(
+    linker: &mut Linker<State>,
+    import: &str,
+    name: &Name<'_>,
+    imported: &ComponentInstance,
+) -> wasmtime::Result<()> {
+    let engine = linker.engine().clone();
+    let mut instance = linker.instance(import)?;
+    match (name.package, name.interface) {
+        (PACKAGE, "input") => host::add_input(&mut instance),
+        (PACKAGE, "output") => host::add_output(&mut instance),
+        (PACKAGE, "log") => host::add_log(&mut instance),
+        // Only types.
+        (PACKAGE, _) => Ok(()),
+        (package, interface) => wasi::add(&mut instance, package, interface, &engine, imported),
+    }
+}
+
+fn not_offered(unknown: &[String]) -> Error {
+    let mut names = unknown
+        .iter()
+        .take(NAMES)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if let Some(more) = unknown.len().checked_sub(NAMES).filter(|more| *more > 0) {
+        names = format!("{names} and {more} more");
+    }
+    Error::new(
+        ErrorKind::Plugin,
+        format!("the plugin imports what is not offered: {names}"),
+    )
+    .hint(
+        "a transform gets columns, log messages and the base of WASI 0.2 (cli, io, clocks, random, \
+         filesystem, sockets); build it without what needs more",
+    )
+}

@@ -1,0 +1,1 @@
+//! Unit tests of what the interface of the sandbox does not show.

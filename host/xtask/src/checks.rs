@@ -1,0 +1,30 @@
+//! What the CI runs.
+
+use crate::guests;
+use crate::shell::{Outcome, run};
+use crate::workspace::{cargo, root};
+
+/// Runs every test: the host's, and natively those of the plugins.
+pub(crate) fn test() -> Outcome {
+    // The end-to-end tests start the command, which cargo builds for no test of another crate.
+    run(cargo()?.args(["build", "--release", "--workspace", "--bins"]))?;
+    guests::build()?;
+    run(cargo()?.args(["test", "--release", "--workspace"]))?;
+    run(plugins("test")?.arg("--release"))
+}
+
+/// Checks formatting and lints, of the host and of the plugins.
+pub(crate) fn lint() -> Outcome {
+    run(cargo()?.args(["fmt", "--all", "--check"]))?;
+    run(plugins("fmt")?.args(["--all", "--check"]))?;
+    run(cargo()?
+        .args(["clippy", "--release", "--workspace", "--all-targets", "--"])
+        .args(["--deny", "warnings"]))?;
+    run(plugins("clippy")?.args(["--release", "--all-targets", "--", "--deny", "warnings"]))
+}
+
+fn plugins(task: &str) -> Outcome<std::process::Command> {
+    let mut command = cargo()?;
+    command.current_dir(root().join("plugins")).arg(task);
+    Ok(command)
+}

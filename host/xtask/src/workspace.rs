@@ -1,0 +1,63 @@
+//! Where things are.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::shell::{Doing as _, Outcome};
+
+/// The root of the checkout.
+pub(crate) fn root() -> &'static Path {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    manifest.ancestors().nth(2).unwrap_or(manifest)
+}
+
+/// Where artefacts go: the folder that cargo built this task runner into.
+pub(crate) fn target() -> Outcome<PathBuf> {
+    let runner = std::env::current_exe().doing("find the task runner's own path")?;
+    let folder = runner.ancestors().nth(2).unwrap_or(root());
+    Ok(folder.to_owned())
+}
+
+/// The built command.
+pub(crate) fn sluice() -> Outcome<PathBuf> {
+    Ok(target()?
+        .join("release")
+        .join(format!("sluice{}", std::env::consts::EXE_SUFFIX)))
+}
+
+/// `cargo` in the root, with one target folder for the host and the plugins.
+pub(crate) fn cargo() -> Outcome<Command> {
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root())
+        .env("CARGO_TARGET_DIR", target()?);
+    Ok(command)
+}
+
+/// Python in the root.
+pub(crate) fn python() -> Command {
+    let mut command = Command::new("python3");
+    command.current_dir(root());
+    command
+}
+
+/// The folder for fetched and generated data.
+pub(crate) fn data() -> Outcome<PathBuf> {
+    let folder = root().join("target").join("data");
+    std::fs::create_dir_all(&folder).doing(format!("create `{}`", folder.display()))?;
+    Ok(folder)
+}
+
+/// The folders directly under `parent` that hold a crate, in order of name.
+pub(crate) fn crates_under(parent: &Path) -> Outcome<Vec<PathBuf>> {
+    let reading = format!("list `{}`", parent.display());
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(parent).doing(&reading)? {
+        let folder = entry.doing(&reading)?.path();
+        if folder.join("Cargo.toml").is_file() {
+            folders.push(folder);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
