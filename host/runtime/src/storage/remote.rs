@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const RETRIES_MAX: usize = 6;
 
 /// Time after which a request is not tried again: an outage of a store's node, not of the store.
-const RETRY_TIME_MAX: Duration = Duration::from_secs(60);
+const RETRY_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// Longest pause between two tries.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -23,7 +23,7 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Time of one request with its body. A body is read as fast as the run takes it, so this bounds a
 /// server that stalls, and not a large file: a body that breaks off is taken up where it stopped.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(300);
+const REQUEST_TIME_MAX: Duration = Duration::from_mins(5);
 
 /// Where S3 itself is found if nothing else is said.
 const REGION_DEFAULT: &str = "us-east-1";

@@ -145,7 +145,7 @@ fn whole_file_resolves() {
     );
 
     assert_eq!(app.limits.memory, 512 << 20);
-    assert_eq!(app.limits.wall_time, Duration::from_secs(300));
+    assert_eq!(app.limits.wall_time, Duration::from_mins(5));
     assert_eq!(app.limits.guest.emit_rows, 1000);
 }
 
@@ -268,9 +268,6 @@ fn unknown_key_gets_line_column_and_nearest() {
     assert_snapshot!(refused(&with("uri = \"x.csv\"\n  delimeter = \";\"", ""), &[]), @r#"
     app.toml:4:3: unknown key `delimeter` in the input
       4 |   delimeter = ";"
-        |   ^^^^^^^^^
-    hint: did you mean `delimiter`?
-    "#;"
         |   ^^^^^^^^^
     hint: did you mean `delimiter`?
     "#);
@@ -544,7 +541,9 @@ fn names_are_held_to_their_characters_and_lengths() {
 
 #[test]
 fn many_problems_are_cut_and_counted() {
-    let keys: String = (0..50).map(|n| format!("zz{n} = 1\n")).collect();
+    let keys: String = (0..50)
+        .flat_map(|n| [format!("zz{n}"), " = 1\n".to_owned()])
+        .collect();
     let error = refused(&with(&format!("uri = \"x.csv\"\n{keys}"), ""), &[]);
     assert!(error.starts_with("50 problems in `app.toml`"), "{error}");
     assert!(error.contains("\nand 30 more"), "{error}");
