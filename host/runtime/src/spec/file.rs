@@ -40,6 +40,9 @@ const PARAMETERS_MAX: usize = 256;
 const INPUTS_MAX: usize = 64;
 const STEPS_MAX: usize = 64;
 
+/// Times that a path may go up before the folder of the file is known.
+const PARENTS_MAX: usize = 256;
+
 /// An application file that is well-formed as far as can be told without its parameters.
 #[derive(Clone, Debug)]
 pub struct ApplicationFile {
@@ -66,7 +69,8 @@ impl ApplicationFile {
         if let Some(file) = &file {
             // Whatever holds a placeholder counts as right until there is a value.
             let scope = Scope::declared(&file.parameters);
-            let base = Uri::parse_folder("/")?;
+            // The folder is not known yet, so no `..` can lead out of it.
+            let base = Uri::parse_folder(&"/folder".repeat(PARENTS_MAX))?;
             let _ = file.interpret(&scope, &base, &problems);
         }
         problems.into_result(text, origin)?;
