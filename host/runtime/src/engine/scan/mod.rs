@@ -115,6 +115,8 @@ impl TableProvider for Table {
             .with_file_groups(self.groups.clone())
             .with_file_compression_type(self.compression)
             .with_limit(limit)
+            // Or partitions take each other's pieces, and rows lose their order.
+            .with_preserve_order(true)
             .with_projection_indices(projection.cloned())?
             .build();
         Ok(DataSourceExec::from_data_source(config))
