@@ -85,18 +85,19 @@ pub(super) fn failure(error: wasmtime::Error, state: &mut State) -> Error {
     let frames = backtrace(&error);
     let refusal = state.memory.take_refusal();
     let said = state.logs.take_last_words();
+    let crashed = error.is::<Trap>();
     let mut failure = match error.downcast::<Error>() {
         Ok(failure) => failure,
         Err(error) => classify(&error, &frames, state),
     };
-    if failure.kind() == ErrorKind::Trap {
-        // A guest that gets no memory has no other way out than to crash.
-        if let Some(refusal) = refusal {
-            failure = memory_limit(refusal, state).context(failure.to_string());
-        }
-        if !said.is_empty() {
-            failure = failure.context(format!("the transform said `{said}`"));
-        }
+    // A guest that gets no memory has hardly another way out than to crash.
+    if let Some(refusal) = refusal.filter(|_| failure.kind() == ErrorKind::Trap) {
+        let crash = crashed.then(|| failure.to_string());
+        failure = memory_limit(refusal, state);
+        failure = crash.into_iter().fold(failure, Error::context);
+    }
+    if !said.is_empty() && (crashed || failure.kind() == ErrorKind::Trap) {
+        failure = failure.context(format!("the transform said `{said}`"));
     }
     if !frames.is_empty() {
         failure = failure.fact("backtrace", frames.join(" < "));
