@@ -32,12 +32,17 @@ pub(super) fn limit(name: &'static str, value: impl fmt::Display) -> Error {
     Error::limit(name, value, raise)
 }
 
+/// What to do about a transform that crashed or broke a rule.
+const REPORT: &str =
+    "this is a mistake in the plugin, not in the data: report it to the plugin's author";
+
 /// The guest broke a rule of the contract.
 pub(super) fn broken(rule: impl fmt::Display) -> Error {
     Error::new(
         ErrorKind::Trap,
         format!("the transform broke the contract: {rule}"),
     )
+    .hint(REPORT)
 }
 
 /// Bytes for people: in the largest unit that is exact.

@@ -7,20 +7,29 @@ use crate::guest::{Guest, OK, SCRATCH, add_one, escaped, words};
 use crate::host::{Host, batch, sandbox};
 
 fn emit(selection: (u32, u32, u32), columns: (u32, u32), data: &[(u32, String)]) -> Guest {
-    let data = data.iter().map(|(at, bytes)| format!("(data (i32.const {at}) \"{bytes}\")"));
+    let data = data
+        .iter()
+        .map(|(at, bytes)| format!("(data (i32.const {at}) \"{bytes}\")"));
     let (case, at, len) = selection;
     let (columns, count) = columns;
     let process = format!(
         "(call $emit (i32.const {case}) (i32.const {at}) (i32.const {len})
            (i32.const {columns}) (i32.const {count})) {OK}"
     );
-    Guest { items: data.collect(), process, ..Guest::default() }
+    Guest {
+        items: data.collect(),
+        process,
+        ..Guest::default()
+    }
 }
 
 #[track_caller]
 fn check_broken(name: &str, guest: &Guest) {
     let error = Host::default().error(guest);
-    assert!(matches!(error.kind(), ErrorKind::Trap | ErrorKind::Limit), "{name}: {error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::Trap | ErrorKind::Limit),
+        "{name}: {error}"
+    );
 }
 
 #[test]
@@ -37,8 +46,14 @@ fn what_the_abi_forbids_is_refused() {
     check_broken("a string out of memory", &log(0, 0xffff_fff0, 100));
     check_broken("a string of 4 GiB", &log(0, 0, 0xffff_ffff));
     check_broken("case of a variant", &emit((3, 0, 0), (0, 0), &[]));
-    check_broken("a list out of memory", &emit((0, 0, 0), (SCRATCH, 0x1000_0000), &[]));
-    check_broken("a list that is not aligned", &emit((0, 0, 0), (SCRATCH + 1, 2), &[]));
+    check_broken(
+        "a list out of memory",
+        &emit((0, 0, 0), (SCRATCH, 0x1000_0000), &[]),
+    );
+    check_broken(
+        "a list that is not aligned",
+        &emit((0, 0, 0), (SCRATCH + 1, 2), &[]),
+    );
     let bind = |bytes: &str| Guest {
         bind: format!("(i32.const {SCRATCH})"),
         items: format!("(data (i32.const {SCRATCH}) \"{bytes}\")"),
@@ -46,14 +61,29 @@ fn what_the_abi_forbids_is_refused() {
     };
     check_broken("case of a result", &bind("\\02"));
     check_broken("case of a fault", &bind("\\01\\00\\00\\00\\03"));
-    check_broken("a plan out of memory", &bind(&words(&[0, 0xffff_0000, 0xffff, 0, 0, 1])));
+    check_broken(
+        "a plan out of memory",
+        &bind(&words(&[0, 0xffff_0000, 0xffff, 0, 0, 1])),
+    );
     for at in ["0xffffffff", "0xfffffff0", "1048577"] {
         let bind = format!("(i32.const {at})");
-        check_broken("a result out of memory", &Guest { bind, ..Guest::default() });
+        check_broken(
+            "a result out of memory",
+            &Guest {
+                bind,
+                ..Guest::default()
+            },
+        );
     }
     for at in ["0xffffffff", "0xfffffff0", "1", "1048572"] {
         let realloc = format!("(i32.const {at})");
-        check_broken("memory out of memory", &Guest { realloc, ..add_one(2, false) });
+        check_broken(
+            "memory out of memory",
+            &Guest {
+                realloc,
+                ..add_one(2, false)
+            },
+        );
     }
 }
 
@@ -61,12 +91,21 @@ fn what_the_abi_forbids_is_refused() {
 fn allocations_that_overlap_harm_only_the_guest() {
     // Everything that the host writes lands on the same bytes.
     let realloc = "(i32.const 65536)".to_owned();
-    let guest = Guest { realloc, ..add_one(2, false) };
+    let guest = Guest {
+        realloc,
+        ..add_one(2, false)
+    };
     let host = Host::default();
     let plugin = sandbox().load(&guest.bytes()).unwrap();
-    match host.bind(&plugin).and_then(|bound| bound.process(batch(2, 10))) {
+    match host
+        .bind(&plugin)
+        .and_then(|bound| bound.process(batch(2, 10)))
+    {
         Ok((_, produced)) => assert!(produced.batches.len() <= 1),
-        Err(error) => assert!(matches!(error.kind(), ErrorKind::Trap | ErrorKind::Limit), "{error}"),
+        Err(error) => assert!(
+            matches!(error.kind(), ErrorKind::Trap | ErrorKind::Limit),
+            "{error}"
+        ),
     }
 }
 
@@ -87,16 +126,27 @@ fn lists_that_alias_one_region_are_charged_each_time() {
             ],
         )
     };
-    insta::assert_snapshot!(Host::default().message(&guest), @"");
+    insta::assert_snapshot!(Host::default().message(&guest), @r#"
+    limit: call `process`: limit `lift_bytes` of 64 MiB reached
+      limit: lift_bytes
+      backtrace: process
+      hint: if the transform is right to need more, raise `lift_bytes` under `[limits]` in the application file, or pass `--limit-lift-bytes`
+    "#);
 }
 
 #[test]
 fn one_list_larger_than_a_call_may_lift_is_refused() {
     let mut host = Host::default();
     host.limits.lift_bytes = 1 << 20;
-    let guest = Guest { pages: 100, ..emit((1, 0, 5 << 20), (0, 0), &[]) };
+    let guest = Guest {
+        pages: 100,
+        ..emit((1, 0, 5 << 20), (0, 0), &[])
+    };
     let message = host.message(&guest);
-    assert!(message.contains("limit `lift_bytes` of 1 MiB reached"), "{message}");
+    assert!(
+        message.contains("limit `lift_bytes` of 1 MiB reached"),
+        "{message}"
+    );
 }
 
 proptest! {

@@ -15,18 +15,35 @@ fn refused(bytes: &[u8]) -> String {
 #[test]
 fn each_kind_of_wrong_file_is_named() {
     let module = wat::parse_str("(module)").unwrap();
-    insta::assert_snapshot!(refused(b""), @"");
-    insta::assert_snapshot!(refused(&module), @"");
-    insta::assert_snapshot!(refused(b"\x7fELF\x02\x01\x01"), @"");
-    insta::assert_snapshot!(refused(b"  (component)"), @"");
-    insta::assert_snapshot!(refused(b"PK\x03\x04"), @"");
-    insta::assert_snapshot!(refused(&wat::parse_str("(component)").unwrap()), @"");
+    insta::assert_snapshot!(refused(b""), @r#"plugin: the plugin is refused: it is empty"#);
+    insta::assert_snapshot!(refused(&module), @r#"
+    plugin: the plugin is refused: it is a core module, not a component
+      hint: build it for the target `wasm32-wasip2`, or with `sluice plugin build`
+    "#);
+    insta::assert_snapshot!(refused(b"\x7fELF\x02\x01\x01"), @r#"
+    plugin: the plugin is refused: it is machine code, which is never loaded
+      hint: give the component itself; compiled code is kept in the cache by `sluice`
+    "#);
+    insta::assert_snapshot!(refused(b"  (component)"), @r#"
+    plugin: the plugin is refused: it is WebAssembly in text form
+      hint: assemble it first, for example with `wasm-tools parse`
+    "#);
+    insta::assert_snapshot!(refused(b"PK\x03\x04"), @r#"
+    plugin: the plugin is refused: it is no WebAssembly component
+      hint: build it for the target `wasm32-wasip2`, or with `sluice plugin build`
+    "#);
+    insta::assert_snapshot!(refused(&wat::parse_str("(component)").unwrap()), @r#"
+    plugin: the component is no transform: it does not export `sluicegate:transform/transform@0.1.0`
+      hint: build it with the Sluicegate SDK of its language, or against `wit/transform.wit`
+    "#);
 }
 
 #[test]
 fn compiled_code_is_never_loaded() {
     let engine = wasmtime::Engine::default();
-    let code = engine.precompile_component(&add_one(2, false).bytes()).unwrap();
+    let code = engine
+        .precompile_component(&add_one(2, false).bytes())
+        .unwrap();
     assert!(refused(&code).contains("machine code"));
 }
 
@@ -34,7 +51,9 @@ fn compiled_code_is_never_loaded() {
 fn a_truncated_component_is_refused_wherever_it_ends() {
     let bytes = add_one(2, false).bytes();
     for percent in 0..100 {
-        let error = sandbox().load(&bytes[..bytes.len() * percent / 100]).unwrap_err();
+        let error = sandbox()
+            .load(&bytes[..bytes.len() * percent / 100])
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Plugin, "{percent} %: {error}");
     }
 }
@@ -42,7 +61,10 @@ fn a_truncated_component_is_refused_wherever_it_ends() {
 #[test]
 fn features_that_are_off_are_refused() {
     let with = |items: &str| {
-        let guest = Guest { items: items.to_owned(), ..Guest::default() };
+        let guest = Guest {
+            items: items.to_owned(),
+            ..Guest::default()
+        };
         refused(&guest.bytes())
     };
     for (feature, items) in [
@@ -51,22 +73,46 @@ fn features_that_are_off_are_refused() {
         ("threads", "(memory $m 1 1 shared)"),
         ("exceptions", "(tag $t)"),
         ("gc", "(type $s (struct))"),
-        ("relaxed-simd", "(func (result v128) (i32x4.relaxed_trunc_f32x4_s (v128.const i32x4 0 0 0 0)))"),
-        ("wide-arithmetic", "(func (result i64 i64) (i64.mul_wide_s (i64.const 1) (i64.const 1)))"),
+        (
+            "relaxed-simd",
+            "(func (result v128) (i32x4.relaxed_trunc_f32x4_s (v128.const i32x4 0 0 0 0)))",
+        ),
+        (
+            "wide-arithmetic",
+            "(func (result i64 i64) (i64.mul_wide_s (i64.const 1) (i64.const 1)))",
+        ),
         ("custom page sizes", "(memory $m 1 (pagesize 1))"),
-        ("function references", "(type $f (func)) (func (param (ref $f)))"),
+        (
+            "function references",
+            "(type $f (func)) (func (param (ref $f)))",
+        ),
     ] {
         let message = with(items);
-        assert!(message.contains("no valid component"), "{feature}: {message}");
+        assert!(
+            message.contains("no valid component"),
+            "{feature}: {message}"
+        );
     }
 }
 
 #[test]
 fn another_version_of_the_contract_is_named_with_those_offered() {
-    let guest = Guest { version: "0.2.0", ..add_one(2, false) };
-    insta::assert_snapshot!(refused(&guest.bytes()), @"");
-    let guest = Guest { version: "0.1.1", ..add_one(2, false) };
-    insta::assert_snapshot!(refused(&guest.bytes()), @"");
+    let guest = Guest {
+        version: "0.2.0",
+        ..add_one(2, false)
+    };
+    insta::assert_snapshot!(refused(&guest.bytes()), @r#"
+    plugin: the plugin is built for `sluicegate:transform@0.2.0`, but `0.1.0` is offered
+      hint: rebuild the plugin with the SDK of an offered version, or use another release of Sluicegate
+    "#);
+    let guest = Guest {
+        version: "0.1.1",
+        ..add_one(2, false)
+    };
+    insta::assert_snapshot!(refused(&guest.bytes()), @r#"
+    plugin: the plugin is built for `sluicegate:transform@0.1.1`, but `0.1.0` is offered
+      hint: rebuild the plugin with the SDK of an offered version, or use another release of Sluicegate
+    "#);
 }
 
 #[test]
@@ -76,15 +122,27 @@ fn each_import_that_is_not_offered_is_named() {
         (import "wasi:cli/environment@0.3.0" (instance (export "get-environment" (func))))
         (import "acme:secrets/store" (instance (export "get" (func))))
         (import "do-anything" (func))"#;
-    let guest = Guest { imports: imports.to_owned(), ..Guest::default() };
-    insta::assert_snapshot!(refused(&guest.bytes()), @"");
+    let guest = Guest {
+        imports: imports.to_owned(),
+        ..Guest::default()
+    };
+    insta::assert_snapshot!(refused(&guest.bytes()), @r#"
+    plugin: the plugin imports what is not offered: `wasi:http/outgoing-handler@0.2.0`, `wasi:cli/environment@0.3.0`, `acme:secrets/store`, `do-anything`
+      hint: a transform gets columns, log messages and the base of WASI 0.2 (cli, io, clocks, random, filesystem, sockets); build it without what needs more
+    "#);
 }
 
 #[test]
 fn an_import_of_another_type_is_refused() {
     let imports = r#"(import "wasi:random/random@0.2.0" (instance (export "get-random-u64" (func (result string)))))"#;
-    let guest = Guest { imports: imports.to_owned(), ..Guest::default() };
-    insta::assert_snapshot!(refused(&guest.bytes()), @"");
+    let guest = Guest {
+        imports: imports.to_owned(),
+        ..Guest::default()
+    };
+    insta::assert_snapshot!(refused(&guest.bytes()), @r#"
+    plugin: the plugin is refused: it does not fit the contract: component imports instance `wasi:random/random@0.2.0`, but a matching implementation was not found in the linker: instance export `get-random-u64` has the wrong type: type mismatch with results: expected `u64` found `string`
+      hint: build it against the `wit/transform.wit` of this release
+    "#);
 }
 
 #[test]
@@ -95,9 +153,16 @@ fn an_inspection_tells_what_a_plugin_is() {
     assert_eq!(inspection.digest, plugin.digest());
     assert_eq!(plugin.digest().len(), 64);
     assert!(inspection.asks.is_empty());
-    let exports: Vec<_> = inspection.exports.iter().map(|export| export.name.as_str()).collect();
+    let exports: Vec<_> = inspection
+        .exports
+        .iter()
+        .map(|export| export.name.as_str())
+        .collect();
     assert_eq!(exports, ["sluicegate:transform/transform@0.1.0"]);
-    assert_eq!(inspection.exports[0].functions, ["bind", "process", "finish"]);
+    assert_eq!(
+        inspection.exports[0].functions,
+        ["bind", "process", "finish"]
+    );
     let json = serde_json::to_value(inspection).unwrap();
     assert_eq!(json["imports"][3]["functions"][0], "write");
 }

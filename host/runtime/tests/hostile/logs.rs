@@ -35,7 +35,12 @@ fn messages_keep_their_level() {
 #[test]
 fn what_a_terminal_would_obey_is_spelled_out() {
     let host = Host::default();
-    host.run(&log(2, r"a\1b[31m\0d\0a\00\c2\9b\e2\80\ae\e2\81\a6\ef\bb\bf\09b\c3\a9", 1)).unwrap();
+    host.run(&log(
+        2,
+        r"a\1b[31m\0d\0a\00\c2\9b\e2\80\ae\e2\81\a6\ef\bb\bf\09b\c3\a9",
+        1,
+    ))
+    .unwrap();
     let expected = r"a\u{1b}[31m\r\n\u{0}\u{9b}\u{202e}\u{2066}\u{feff} bé";
     assert_eq!(host.logs.take(), [(Level::Info, expected.to_owned())]);
 }
@@ -58,7 +63,10 @@ fn floods_are_dropped_and_counted() {
         host.run(&log(2, text, 10_000)).unwrap();
         let lines = host.logs.take();
         assert_eq!(lines.len(), kept + 1, "{text}");
-        let last = format!("{} more messages were dropped: limit `log_bytes` of 1000 reached", 10_000 - kept);
+        let last = format!(
+            "{} more messages were dropped: limit `log_bytes` of 1000 reached",
+            10_000 - kept
+        );
         assert_eq!(lines.last().unwrap(), &(Level::Warn, last));
     }
 }
@@ -66,12 +74,28 @@ fn floods_are_dropped_and_counted() {
 #[test]
 fn standard_output_becomes_lines() {
     let host = Host::default();
-    host.run(&wasi::write(1, &[r"one\0atwo\0d\0a", "thr", r"ee\0a\0afour"])).unwrap();
+    host.run(&wasi::write(
+        1,
+        &[r"one\0atwo\0d\0a", "thr", r"ee\0a\0afour"],
+    ))
+    .unwrap();
     let lines: Vec<_> = host.logs.take();
     let line = |text: &str| (Level::Info, text.to_owned());
-    assert_eq!(lines, [line("one"), line("two"), line("three"), line(""), line("four")]);
+    assert_eq!(
+        lines,
+        [
+            line("one"),
+            line("two"),
+            line("three"),
+            line(""),
+            line("four")
+        ]
+    );
     host.run(&wasi::write(2, &[r"bad \ff\fe\0a"])).unwrap();
-    assert_eq!(host.logs.take(), [(Level::Warn, "bad \u{fffd}\u{fffd}".to_owned())]);
+    assert_eq!(
+        host.logs.take(),
+        [(Level::Warn, "bad \u{fffd}\u{fffd}".to_owned())]
+    );
 }
 
 #[test]

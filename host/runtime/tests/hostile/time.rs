@@ -17,21 +17,72 @@ fn check_stopped(name: &str, guest: &Guest) {
     let host = Host::default();
     let start = Instant::now();
     let error = host.error(guest);
-    assert!(start.elapsed() < PATIENCE, "{name} took {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < PATIENCE,
+        "{name} took {:?}",
+        start.elapsed()
+    );
     assert_eq!(error.kind(), ErrorKind::Limit, "{name}: {error}");
-    assert!(error.to_string().contains("limit `call_time` of 200ms reached"), "{name}: {error}");
-    assert!(error.hints().iter().any(|hint| hint.contains("--limit-call-time")), "{name}");
+    assert!(
+        error
+            .to_string()
+            .contains("limit `call_time` of 200ms reached"),
+        "{name}: {error}"
+    );
+    assert!(
+        error
+            .hints()
+            .iter()
+            .any(|hint| hint.contains("--limit-call-time")),
+        "{name}"
+    );
 }
 
 #[test]
 fn a_loop_in_every_entry_point_is_stopped() {
     let forever = || FOREVER.to_owned();
-    check_stopped("start", &Guest { start: forever(), ..Guest::default() });
-    check_stopped("bind", &Guest { bind: forever(), ..Guest::default() });
-    check_stopped("process", &Guest { process: forever(), ..Guest::default() });
-    check_stopped("finish", &Guest { finish: forever(), ..Guest::default() });
-    check_stopped("realloc", &Guest { realloc: forever(), ..Guest::default() });
-    check_stopped("post-return", &Guest { post_return: forever(), ..Guest::default() });
+    check_stopped(
+        "start",
+        &Guest {
+            start: forever(),
+            ..Guest::default()
+        },
+    );
+    check_stopped(
+        "bind",
+        &Guest {
+            bind: forever(),
+            ..Guest::default()
+        },
+    );
+    check_stopped(
+        "process",
+        &Guest {
+            process: forever(),
+            ..Guest::default()
+        },
+    );
+    check_stopped(
+        "finish",
+        &Guest {
+            finish: forever(),
+            ..Guest::default()
+        },
+    );
+    check_stopped(
+        "realloc",
+        &Guest {
+            realloc: forever(),
+            ..Guest::default()
+        },
+    );
+    check_stopped(
+        "post-return",
+        &Guest {
+            post_return: forever(),
+            ..Guest::default()
+        },
+    );
 }
 
 #[test]
@@ -39,7 +90,14 @@ fn recursion_without_depth_is_stopped() {
     // Tail calls need no stack, so that only time ends them.
     let items = "(func $spin (return_call $spin))".to_owned();
     let process = format!("(call $spin) {OK}");
-    check_stopped("tail calls", &Guest { items, process, ..Guest::default() });
+    check_stopped(
+        "tail calls",
+        &Guest {
+            items,
+            process,
+            ..Guest::default()
+        },
+    );
 }
 
 #[test]
@@ -48,14 +106,24 @@ fn filling_all_memory_over_and_over_is_stopped() {
         (memory.fill (i32.const 131072) (i32.const 1) (i32.const 66846720))
         (memory.copy (i32.const 131072) (i32.const 131073) (i32.const 66846719))
         (br $again)) unreachable";
-    check_stopped("bulk", &Guest { pages: 1023, process: fill.to_owned(), ..Guest::default() });
+    check_stopped(
+        "bulk",
+        &Guest {
+            pages: 1023,
+            process: fill.to_owned(),
+            ..Guest::default()
+        },
+    );
 }
 
 #[test]
 fn host_calls_in_a_loop_are_stopped_by_their_number() {
     let process = "(loop $again (drop (call $rows)) (br $again)) unreachable";
     let host = Host::default();
-    let error = host.error(&Guest { process: process.to_owned(), ..Guest::default() });
+    let error = host.error(&Guest {
+        process: process.to_owned(),
+        ..Guest::default()
+    });
     let expected = "call `process`: limit `host_calls` of 1000000 reached";
     // On a slow machine the time may be over first.
     if !error.to_string().contains("call_time") {
@@ -63,8 +131,14 @@ fn host_calls_in_a_loop_are_stopped_by_their_number() {
     }
     let mut host = Host::default();
     host.limits.host_calls = 1000;
-    let error = host.error(&Guest { process: process.to_owned(), ..Guest::default() });
-    assert_eq!(error.to_string(), "call `process`: limit `host_calls` of 1000 reached");
+    let error = host.error(&Guest {
+        process: process.to_owned(),
+        ..Guest::default()
+    });
+    assert_eq!(
+        error.to_string(),
+        "call `process`: limit `host_calls` of 1000 reached"
+    );
 }
 
 #[test]
@@ -73,7 +147,10 @@ fn a_cancelled_run_stops_at_the_next_tick() {
     let mut slow = Host::default();
     slow.limits.call_time = Duration::from_secs(60);
     slow.cancel = std::sync::Arc::clone(&host.cancel);
-    let guest = Guest { process: FOREVER.to_owned(), ..Guest::default() };
+    let guest = Guest {
+        process: FOREVER.to_owned(),
+        ..Guest::default()
+    };
     let bound = slow.bind(&sandbox().load(&guest.bytes()).unwrap()).unwrap();
     let start = Instant::now();
     let error = std::thread::scope(|scope| {
@@ -83,6 +160,12 @@ fn a_cancelled_run_stops_at_the_next_tick() {
     });
     assert_eq!(error.kind(), ErrorKind::Cancelled);
     assert!(start.elapsed() < PATIENCE);
-    let error = slow.bind(&sandbox().load(&add_one(2, false).bytes()).unwrap()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Cancelled, "a cancelled run starts nothing");
+    let error = slow
+        .bind(&sandbox().load(&add_one(2, false).bytes()).unwrap())
+        .unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::Cancelled,
+        "a cancelled run starts nothing"
+    );
 }

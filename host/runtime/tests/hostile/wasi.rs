@@ -60,10 +60,15 @@ fn writer() -> Guest {
 pub fn write(stream: u32, texts: &[&str]) -> Guest {
     let mut guest = writer();
     let mut at = SCRATCH;
-    guest.process = format!("(local $s i32) (local.set $s (call ${}))", if stream == 1 { "out" } else { "err" });
+    guest.process = format!(
+        "(local $s i32) (local.set $s (call ${}))",
+        if stream == 1 { "out" } else { "err" }
+    );
     for text in texts {
         let len = text.len() - 2 * text.matches('\\').count();
-        guest.items.push_str(&format!("(data (i32.const {at}) \"{text}\")"));
+        guest
+            .items
+            .push_str(&format!("(data (i32.const {at}) \"{text}\")"));
         guest.process.push_str(&format!(
             "(call $write (local.get $s) (i32.const {at}) (i32.const {len}) (i32.const 256))"
         ));
@@ -82,24 +87,41 @@ pub fn write_again(bytes: u32, times: u32) -> Guest {
            (call $write (local.get $s) (i32.const 65536) (i32.const {bytes}) (i32.const 256))
            (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1))))) {OK}"
     );
-    Guest { process, ..writer() }
+    Guest {
+        process,
+        ..writer()
+    }
 }
 
 #[test]
 fn a_write_above_what_was_permitted_is_refused() {
     let message = Host::default().message(&write_again(65 * 1024, 1));
-    insta::assert_snapshot!(message, @"");
+    insta::assert_snapshot!(message, @r#"
+    trap: call `process`: the transform broke the contract: a write of 66560 bytes, above what was permitted
+      backtrace: process
+      hint: this is a mistake in the plugin, not in the data: report it to the plugin's author
+    "#);
 }
 
 #[test]
 fn handles_without_end_are_refused() {
     let process = "(loop $again (drop (call $out)) (br $again)) unreachable".to_owned();
-    let error = Host::default().error(&Guest { process, ..writer() });
+    let error = Host::default().error(&Guest {
+        process,
+        ..writer()
+    });
     assert_eq!(error.kind(), ErrorKind::Trap, "{error}");
 }
 
 /// A guest with one function of WASI, `$f`.
-fn one(interface: &str, function: &str, types: &str, lower: &str, core: &str, process: &str) -> Guest {
+fn one(
+    interface: &str,
+    function: &str,
+    types: &str,
+    lower: &str,
+    core: &str,
+    process: &str,
+) -> Guest {
     Guest {
         imports: format!(r#"(import "{interface}" (instance $one {types}))"#),
         lower: format!(r#"(core func $f (canon lower (func $one "{function}") {lower}))"#),
@@ -123,7 +145,8 @@ fn ending_the_program_is_no_success() {
         );
         let error = Host::default().error(&guest);
         assert_eq!(error.kind(), ErrorKind::Trap);
-        let expected = format!("call `process`: the transform ended its program with `exit({status})`");
+        let expected =
+            format!("call `process`: the transform ended its program with `exit({status})`");
         assert_eq!(error.to_string(), expected);
     }
 }
@@ -243,6 +266,13 @@ fn sockets_are_denied() {
          (if (i32.ne (i32.load8_u (i32.const 260)) (i32.const 1)) (then unreachable)) {OK}"
     );
     let lower = r#"(memory (core memory $libc "memory"))"#;
-    let guest = one("wasi:sockets/network@0.2.0", "open", types, lower, "(param i32)", &process);
+    let guest = one(
+        "wasi:sockets/network@0.2.0",
+        "open",
+        types,
+        lower,
+        "(param i32)",
+        &process,
+    );
     Host::default().run(&guest).unwrap();
 }
