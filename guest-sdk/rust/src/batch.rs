@@ -18,7 +18,10 @@ pub struct Column<T> {
 
 impl<T> Column<T> {
     pub(crate) const fn new(read: usize) -> Self {
-        Self { read, array: PhantomData }
+        Self {
+            read,
+            array: PhantomData,
+        }
     }
 }
 
@@ -58,8 +61,14 @@ impl Batch {
     /// Panics where the handle is of another transform's plan.
     #[must_use]
     pub fn column<T: Readable>(&self, column: Column<T>) -> T {
-        let array = self.columns.get(column.read).and_then(|data| T::from_data(data.clone()));
-        #[expect(clippy::expect_used, reason = "the plan checked the type when it gave the handle out")]
+        let array = self
+            .columns
+            .get(column.read)
+            .and_then(|data| T::from_data(data.clone()));
+        #[expect(
+            clippy::expect_used,
+            reason = "the plan checked the type when it gave the handle out"
+        )]
         array.expect("a column handle is used with the plan that gave it out")
     }
 }

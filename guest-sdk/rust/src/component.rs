@@ -17,7 +17,17 @@ use crate::{Fault, Transform};
 
 pub use crate::instance::Instance;
 
-#[expect(clippy::all, clippy::pedantic, missing_docs, unreachable_pub, unsafe_code, reason = "generated")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::restriction,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unsafe_code,
+    unused_qualifications,
+    reason = "generated"
+)]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../../wit",
@@ -44,10 +54,22 @@ pub fn bind<T: Transform>(
     std::panic::set_hook(Box::new(|panic| crate::error!("{panic}")));
     let schema = schema.into_iter().map(FlatField::from).collect();
     let instance = Instance::<T>::bind(schema, params, Trust::Host)?;
-    let output = instance.flat_output()?.into_iter().map(exports::OutputField::from).collect();
+    let output = instance
+        .flat_output()?
+        .into_iter()
+        .map(exports::OutputField::from)
+        .collect();
     let plan = instance.plan();
-    let reads = plan.reads.iter().map(|read| u32::try_from(*read).unwrap_or(u32::MAX)).collect();
-    let plan = exports::Plan { reads, output, stateless: plan.stateless };
+    let reads = plan
+        .reads
+        .iter()
+        .map(|read| u32::try_from(*read).unwrap_or(u32::MAX))
+        .collect();
+    let plan = exports::Plan {
+        reads,
+        output,
+        stateless: plan.stateless,
+    };
     slot.set(Some(instance));
     Ok(plan)
 }
@@ -138,7 +160,9 @@ impl Host for Imports {
 
     fn read(&mut self, reads: &[u32]) -> Vec<FlatColumn> {
         let columns = input::read(reads).into_iter();
-        columns.map(|column| column.arrays.into_iter().map(FlatArray::from).collect()).collect()
+        columns
+            .map(|column| column.arrays.into_iter().map(FlatArray::from).collect())
+            .collect()
     }
 
     fn emit(&mut self, rows: &Selection, computed: Vec<FlatColumn>) {
@@ -146,11 +170,17 @@ impl Host for Imports {
             .iter()
             .map(|column| {
                 let arrays = column.iter();
-                arrays.map(|array| array.buffers.iter().map(Buffer::as_slice).collect()).collect()
+                arrays
+                    .map(|array| array.buffers.iter().map(Buffer::as_slice).collect())
+                    .collect()
             })
             .collect();
-        let arrays: Vec<Vec<columns::ArrayParam<'_>>> = computed.iter().zip(&buffers).map(array_params).collect();
-        let columns: Vec<_> = arrays.iter().map(|arrays| columns::ColumnParam { arrays }).collect();
+        let arrays: Vec<Vec<columns::ArrayParam<'_>>> =
+            computed.iter().zip(&buffers).map(array_params).collect();
+        let columns: Vec<_> = arrays
+            .iter()
+            .map(|arrays| columns::ColumnParam { arrays })
+            .collect();
         let rows = match rows {
             Selection::All => output::Selection::All,
             Selection::Filter(bits) => output::Selection::Filter(bits),
@@ -160,7 +190,10 @@ impl Host for Imports {
     }
 
     fn reject(&mut self, rows: Vec<(u32, String)>) {
-        let rows: Vec<_> = rows.iter().map(|(row, reason)| output::Rejection { row: *row, reason }).collect();
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|(row, reason)| output::Rejection { row: *row, reason })
+            .collect();
         output::reject(&rows);
     }
 }
@@ -170,28 +203,64 @@ fn array_params<'a>(
 ) -> Vec<columns::ArrayParam<'a>> {
     let arrays = column.iter().zip(buffers);
     arrays
-        .map(|(array, buffers)| columns::ArrayParam { length: array.length, null_count: array.null_count, buffers })
+        .map(|(array, buffers)| columns::ArrayParam {
+            length: array.length,
+            null_count: array.null_count,
+            buffers,
+        })
         .collect()
 }
 
 impl From<columns::ArrayResult> for FlatArray {
     fn from(array: columns::ArrayResult) -> Self {
         let buffers = array.buffers.into_iter().map(Buffer::from_vec).collect();
-        Self { length: array.length, null_count: array.null_count, buffers }
+        Self {
+            length: array.length,
+            null_count: array.null_count,
+            buffers,
+        }
     }
 }
 
 impl From<columns::Field> for FlatField {
     fn from(field: columns::Field) -> Self {
-        let columns::Field { name, format, nullable, dictionary, children, metadata } = field;
-        Self { name, format, nullable, dictionary, children, metadata }
+        let columns::Field {
+            name,
+            format,
+            nullable,
+            dictionary,
+            children,
+            metadata,
+        } = field;
+        Self {
+            name,
+            format,
+            nullable,
+            dictionary,
+            children,
+            metadata,
+        }
     }
 }
 
 impl From<FlatField> for columns::Field {
     fn from(field: FlatField) -> Self {
-        let FlatField { name, format, nullable, dictionary, children, metadata } = field;
-        Self { name, format, nullable, dictionary, children, metadata }
+        let FlatField {
+            name,
+            format,
+            nullable,
+            dictionary,
+            children,
+            metadata,
+        } = field;
+        Self {
+            name,
+            format,
+            nullable,
+            dictionary,
+            children,
+            metadata,
+        }
     }
 }
 
@@ -199,7 +268,9 @@ impl From<FlatOutput> for exports::OutputField {
     fn from(column: FlatOutput) -> Self {
         match column {
             FlatOutput::Pass(index) => Self::Pass(index),
-            FlatOutput::Computed(fields) => Self::Computed(fields.into_iter().map(columns::Field::from).collect()),
+            FlatOutput::Computed(fields) => {
+                Self::Computed(fields.into_iter().map(columns::Field::from).collect())
+            }
         }
     }
 }

@@ -4,8 +4,9 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use arrow_array::{
-    Array, Decimal128Array, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
-    LargeStringArray, StringArray, StringViewArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, Decimal128Array, Float16Array, Float32Array, Float64Array, Int8Array, Int16Array,
+    Int32Array, Int64Array, LargeStringArray, StringArray, StringViewArray, UInt8Array,
+    UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_buffer::{ArrowNativeType, NullBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
@@ -68,6 +69,44 @@ impl Readable for Numbers {
     }
 }
 
+/// A column of integers as `i64`; those of 64 bits are not copied.
+///
+/// Unsigned integers of 64 bits are not accepted, as they do not all fit.
+#[derive(Clone, Debug)]
+pub struct Integers(Int64Array);
+
+impl Deref for Integers {
+    type Target = Int64Array;
+
+    fn deref(&self) -> &Int64Array {
+        &self.0
+    }
+}
+
+impl Readable for Integers {
+    fn accepts(data_type: &DataType) -> bool {
+        (data_type.is_integer() && *data_type != DataType::UInt64) || *data_type == DataType::Null
+    }
+
+    fn expected() -> String {
+        "an integer".to_owned()
+    }
+
+    fn from_data(data: ArrayData) -> Option<Self> {
+        Some(Self(match data.data_type() {
+            DataType::Int64 => data.into(),
+            DataType::Int8 => Int8Array::from(data).unary(i64::from),
+            DataType::Int16 => Int16Array::from(data).unary(i64::from),
+            DataType::Int32 => Int32Array::from(data).unary(i64::from),
+            DataType::UInt8 => UInt8Array::from(data).unary(i64::from),
+            DataType::UInt16 => UInt16Array::from(data).unary(i64::from),
+            DataType::UInt32 => UInt32Array::from(data).unary(i64::from),
+            DataType::Null => Int64Array::new_null(data.len()),
+            _ => return None,
+        }))
+    }
+}
+
 /// A column of text, in whichever of Arrow's layouts it is.
 #[derive(Clone, Debug)]
 pub struct Text(Layout);
@@ -77,7 +116,10 @@ enum Layout {
     Normal(StringArray),
     Large(LargeStringArray),
     View(StringViewArray),
-    Dictionary { keys: Arc<[Option<u32>]>, values: Box<Text> },
+    Dictionary {
+        keys: Arc<[Option<u32>]>,
+        values: Box<Text>,
+    },
 }
 
 impl Text {
@@ -105,9 +147,15 @@ impl Text {
             row < n_rows && nulls.is_none_or(|nulls| nulls.is_valid(row))
         }
         match &self.0 {
-            Layout::Normal(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
-            Layout::Large(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
-            Layout::View(array) => present(array.len(), array.nulls(), row).then(|| array.value(row)),
+            Layout::Normal(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
+            Layout::Large(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
+            Layout::View(array) => {
+                present(array.len(), array.nulls(), row).then(|| array.value(row))
+            }
             Layout::Dictionary { keys, values } => {
                 let key = (*keys.get(row)?)?;
                 values.get(key as usize)
@@ -116,21 +164,9 @@ impl Text {
     }
 
     /// The values in order, `None` for null.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
         (0..self.len()).map(|row| self.get(row))
-    }
-
-    /// The bytes of all values together, counting a shared one each time where that is cheap to know.
-    #[must_use]
-    pub fn n_bytes(&self) -> usize {
-        match &self.0 {
-            Layout::Normal(array) => array.values().len(),
-            Layout::Large(array) => array.values().len(),
-            Layout::View(array) => array.total_buffer_bytes_used() + array.len() * 12,
-            Layout::Dictionary { keys, values } => {
-                keys.len().saturating_mul(1 + values.n_bytes() / values.len().max(1))
-            }
-        }
     }
 }
 
@@ -138,7 +174,9 @@ impl Readable for Text {
     fn accepts(data_type: &DataType) -> bool {
         match data_type {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
-            DataType::Dictionary(_, values) => !matches!(**values, DataType::Dictionary(_, _)) && Self::accepts(values),
+            DataType::Dictionary(_, values) => {
+                !matches!(**values, DataType::Dictionary(_, _)) && Self::accepts(values)
+            }
             _ => false,
         }
     }
@@ -176,6 +214,10 @@ impl Readable for Text {
 /// The keys of a dictionary array, `None` for null.
 fn dictionary_keys<K: ArrowNativeType>(data: &ArrayData) -> Option<Arc<[Option<u32>]>> {
     let keys = ScalarBuffer::<K>::new(data.buffers().first()?.clone(), data.offset(), data.len());
-    let keys = keys.iter().enumerate().map(|(row, key)| u32::try_from(key.as_usize()).ok().filter(|_| data.is_valid(row)));
+    let keys = keys.iter().enumerate().map(|(row, key)| {
+        u32::try_from(key.as_usize())
+            .ok()
+            .filter(|_| data.is_valid(row))
+    });
     Some(keys.collect())
 }

@@ -55,10 +55,22 @@ impl From<arrow_schema::ArrowError> for Fault {
 }
 
 /// Names what exists, and the nearest to `wanted`, for an error about a name that does not.
-pub(crate) fn names_hint<'a>(wanted: &str, existing: impl Iterator<Item = &'a str> + Clone) -> String {
+#[expect(
+    single_use_lifetimes,
+    reason = "an argument of an unnamed type needs it"
+)]
+pub(crate) fn names_hint<'a>(
+    wanted: &str,
+    existing: impl Iterator<Item = &'a str> + Clone,
+) -> String {
     let nearest = existing
         .clone()
-        .map(|name| (strsim::damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&wanted.to_lowercase(), &name.to_lowercase()),
+                name,
+            )
+        })
         .min()
         .filter(|(distance, _)| *distance <= 1 + wanted.len() / 3);
     let list = quoted(existing);
@@ -71,13 +83,24 @@ pub(crate) fn names_hint<'a>(wanted: &str, existing: impl Iterator<Item = &'a st
 /// At most this many names are listed in an error, so that a wide schema stays readable.
 const NAMES_MAX: usize = 40;
 
+#[expect(
+    single_use_lifetimes,
+    reason = "an argument of an unnamed type needs it"
+)]
 fn quoted<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
     let n_names = names.clone().count();
     if n_names == 0 {
         return "there are none".to_owned();
     }
-    let listed: Vec<_> = names.take(NAMES_MAX).map(|name| format!("`{name}`")).collect();
+    let listed: Vec<_> = names
+        .take(NAMES_MAX)
+        .map(|name| format!("`{name}`"))
+        .collect();
     let more = n_names.saturating_sub(NAMES_MAX);
-    let tail = if more == 0 { String::new() } else { format!(" and {more} more") };
+    let tail = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
     format!("there are {}{tail}", listed.join(", "))
 }

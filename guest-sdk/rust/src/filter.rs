@@ -3,6 +3,8 @@
 use arrow_array::{Array, ArrowPrimitiveType, BooleanArray, PrimitiveArray};
 use arrow_buffer::{BooleanBuffer, Buffer};
 
+use crate::rows::{Cells, IntoCell};
+
 /// Rows of a batch that survive, one bit for each row.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -15,7 +17,10 @@ impl Filter {
     ///
     /// `keep` is called for null rows too, with any value, so that the loop has no branch.
     #[must_use]
-    pub fn by<T: ArrowPrimitiveType>(values: &PrimitiveArray<T>, keep: impl Fn(T::Native) -> bool) -> Self {
+    pub fn by<T: ArrowPrimitiveType>(
+        values: &PrimitiveArray<T>,
+        keep: impl Fn(T::Native) -> bool,
+    ) -> Self {
         let mut bytes = Vec::with_capacity(values.len().div_ceil(8));
         let (eights, rest) = values.values().as_chunks::<8>();
         // A loop of eight known rounds is unrolled, which also divides the cost of the host's epoch checks.
@@ -27,7 +32,10 @@ impl Filter {
             byte
         }));
         if !rest.is_empty() {
-            let bits = rest.iter().enumerate().map(|(bit, value)| u8::from(keep(*value)) << bit);
+            let bits = rest
+                .iter()
+                .enumerate()
+                .map(|(bit, value)| u8::from(keep(*value)) << bit);
             bytes.push(bits.fold(0, |byte, bit| byte | bit));
         }
         let bits = BooleanBuffer::new(Buffer::from_vec(bytes), 0, values.len());
@@ -35,6 +43,51 @@ impl Filter {
             Some(nulls) => &bits & nulls.inner(),
             None => bits,
         })
+    }
+
+    /// Keeps all of `n_rows` rows.
+    #[must_use]
+    pub fn all(n_rows: usize) -> Self {
+        Self {
+            bits: BooleanBuffer::new_set(n_rows),
+            n_selected: n_rows,
+        }
+    }
+
+    /// The column of `f` of each value that survives.
+    ///
+    /// A null value gives null, and so does a function that returns `None`.
+    pub fn map<'a, A: Cells, R: IntoCell>(
+        &self,
+        a: &'a A,
+        f: impl Fn(A::Cell<'a>) -> R,
+    ) -> R::Array {
+        self.rows().map(|row| f(a.cell(row)?).into_cell()).collect()
+    }
+
+    /// The column of `f` of each pair of values that survives.
+    pub fn map2<'a, A: Cells, B: Cells, R: IntoCell>(
+        &self,
+        a: &'a A,
+        b: &'a B,
+        f: impl Fn(A::Cell<'a>, B::Cell<'a>) -> R,
+    ) -> R::Array {
+        self.rows()
+            .map(|row| f(a.cell(row)?, b.cell(row)?).into_cell())
+            .collect()
+    }
+
+    /// The column of `f` of each triple of values that survives.
+    pub fn map3<'a, A: Cells, B: Cells, C: Cells, R: IntoCell>(
+        &self,
+        a: &'a A,
+        b: &'a B,
+        c: &'a C,
+        f: impl Fn(A::Cell<'a>, B::Cell<'a>, C::Cell<'a>) -> R,
+    ) -> R::Array {
+        self.rows()
+            .map(|row| f(a.cell(row)?, b.cell(row)?, c.cell(row)?).into_cell())
+            .collect()
     }
 
     /// How many rows the batch has.
@@ -74,7 +127,10 @@ impl Filter {
 
 impl From<BooleanBuffer> for Filter {
     fn from(bits: BooleanBuffer) -> Self {
-        Self { n_selected: bits.count_set_bits(), bits }
+        Self {
+            n_selected: bits.count_set_bits(),
+            bits,
+        }
     }
 }
 

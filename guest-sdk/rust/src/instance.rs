@@ -22,6 +22,10 @@ pub(crate) trait Host {
 /// A transform that was bound to a schema and parameters.
 #[doc(hidden)]
 #[derive(Debug)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(unreachable_pub, reason = "only a component's macro names it")
+)]
 pub struct Instance<T> {
     transform: T,
     plan: Plan,
@@ -31,8 +35,20 @@ pub struct Instance<T> {
 
 /// A column of the output in the flat form.
 pub(crate) enum FlatOutput {
-    Pass(#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only a component sends it"))] u32),
-    Computed(#[cfg_attr(not(target_arch = "wasm32"), expect(dead_code, reason = "only a component sends it"))] Vec<FlatField>),
+    Pass(
+        #[cfg_attr(
+            not(target_arch = "wasm32"),
+            expect(dead_code, reason = "only a component sends it")
+        )]
+        u32,
+    ),
+    Computed(
+        #[cfg_attr(
+            not(target_arch = "wasm32"),
+            expect(dead_code, reason = "only a component sends it")
+        )]
+        Vec<FlatField>,
+    ),
 }
 
 impl<T: Transform> Instance<T> {
@@ -42,7 +58,12 @@ impl<T: Transform> Instance<T> {
         let transform = T::bind(&mut plan, params::parse(params)?)?;
         let plan = plan.checked()?;
         let reads = (0..).take(plan.reads.len()).collect();
-        Ok(Self { transform, plan, reads, trust })
+        Ok(Self {
+            transform,
+            plan,
+            reads,
+            trust,
+        })
     }
 
     pub(crate) const fn plan(&self) -> &Plan {
@@ -51,7 +72,9 @@ impl<T: Transform> Instance<T> {
 
     pub(crate) fn flat_output(&self) -> Result<Vec<FlatOutput>, Fault> {
         let columns = self.plan.output.iter().map(|column| match column {
-            OutputColumn::Pass(index) => u32::try_from(*index).map(FlatOutput::Pass).map_err(|error| error.to_string()),
+            OutputColumn::Pass(index) => u32::try_from(*index)
+                .map(FlatOutput::Pass)
+                .map_err(|error| error.to_string()),
             OutputColumn::Computed { field, .. } => field_to_flat(field).map(FlatOutput::Computed),
         });
         columns.collect::<Result<_, _>>().map_err(Fault::Invalid)
@@ -59,11 +82,20 @@ impl<T: Transform> Instance<T> {
 
     pub(crate) fn process(&mut self, host: &mut dyn Host) -> Result<(), Fault> {
         let n_rows = host.n_rows() as usize;
-        let flat = if self.reads.is_empty() { Vec::new() } else { host.read(&self.reads) };
-        let columns = self.plan.read_types().zip(flat).map(|((name, data_type), column)| {
-            array_from_flat(data_type, column, self.trust)
-                .map_err(|error| Fault::data(format!("column `{name}` as the host sent it: {error}")))
-        });
+        let flat = if self.reads.is_empty() {
+            Vec::new()
+        } else {
+            host.read(&self.reads)
+        };
+        let columns = self
+            .plan
+            .read_types()
+            .zip(flat)
+            .map(|((name, data_type), column)| {
+                array_from_flat(data_type, column, self.trust).map_err(|error| {
+                    Fault::data(format!("column `{name}` as the host sent it: {error}"))
+                })
+            });
         let batch = Batch::new(n_rows, columns.collect::<Result<_, _>>()?);
         let mut output = Output::new(host, &self.plan, Some(n_rows));
         self.transform.process(&batch, &mut output)?;

@@ -1,7 +1,9 @@
 //! Text columns of a few known values, written without a branch per row.
 
 use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};
-use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_buffer::{
+    BooleanBuffer, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
+};
 
 use crate::Filter;
 
@@ -24,9 +26,17 @@ impl<const N: usize> Labels<N> {
     ///
     /// Panics where there is no label or one is longer than 16 bytes; in a `const`, the compiler says so.
     #[must_use]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a constant function has no iterators, and the bounds stand above"
+    )]
     pub const fn new(labels: [&str; N]) -> Self {
         assert!(N > 0, "there must be a label");
-        let mut new = Self { words: [[0; WORD]; N], lengths: [0; N], length_max: 0 };
+        let mut new = Self {
+            words: [[0; WORD]; N],
+            lengths: [0; N],
+            length_max: 0,
+        };
         let mut label = 0;
         while label < N {
             let bytes = labels[label].as_bytes();
@@ -75,15 +85,15 @@ impl<const N: usize> Labels<N> {
         writer.finish(selected_nulls(values.nulls(), rows))
     }
 
-    /// A column of the labels that `labels` gives, `None` for null.
+    /// The label of each row that survives, by its number in the batch; `None` for null.
     ///
     /// A number that is no label counts as the last.
     #[must_use]
-    pub fn column(&self, labels: impl ExactSizeIterator<Item = Option<usize>>) -> StringArray {
-        let mut writer = Writer::new(self, labels.len());
-        let mut nulls = NullBufferBuilder::new(labels.len());
-        let n_rows = labels.len();
-        for label in labels.take(n_rows) {
+    pub fn column(&self, rows: &Filter, label: impl Fn(usize) -> Option<usize>) -> StringArray {
+        let mut writer = Writer::new(self, rows.n_selected());
+        let mut nulls = NullBufferBuilder::new(rows.n_selected());
+        for row in rows.rows() {
+            let label = label(row);
             nulls.append(label.is_some());
             writer.push(label);
         }
@@ -104,11 +114,21 @@ impl<'a, const N: usize> Writer<'a, N> {
     fn new(labels: &'a Labels<N>, n_rows: usize) -> Self {
         // One word and one offset more than needed: a dropped row writes there too, and is overwritten.
         let bytes = vec![0; n_rows * labels.length_max + WORD];
-        Self { labels, bytes, offsets: vec![0; n_rows + 2], n_bytes: 0, n_rows: 0 }
+        Self {
+            labels,
+            bytes,
+            offsets: vec![0; n_rows + 2],
+            n_bytes: 0,
+            n_rows: 0,
+        }
     }
 
     /// Writes the label, which the next one overwrites where `keep` is 0 and not 1.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the label is made one, so the compiler removes the check"
+    )]
     fn push_if(&mut self, label: usize, keep: u8) {
         let label = label.min(N - 1);
         let keep = usize::from(keep);
@@ -117,7 +137,11 @@ impl<'a, const N: usize> Writer<'a, N> {
             bytes.copy_from_slice(&self.labels.words[label]);
         }
         if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "checked in `finish`")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_possible_wrap,
+                reason = "checked in `finish`"
+            )]
             {
                 *offset = (self.n_bytes + length) as i32;
             }
@@ -127,29 +151,38 @@ impl<'a, const N: usize> Writer<'a, N> {
     }
 
     fn push(&mut self, label: Option<usize>) {
-        match label {
-            Some(label) => self.push_if(label, 1),
-            None => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "checked in `finish`")]
-                if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
-                    *offset = self.n_bytes as i32;
-                }
-                self.n_rows += 1;
+        if let Some(label) = label {
+            self.push_if(label, 1);
+        } else {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_possible_wrap,
+                reason = "checked in `finish`"
+            )]
+            if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
+                *offset = self.n_bytes as i32;
             }
+            self.n_rows += 1;
         }
     }
 
     fn finish(mut self, nulls: Option<NullBuffer>) -> StringArray {
-        assert!(i32::try_from(self.n_bytes).is_ok(), "the labels of one batch exceed 2 GiB");
+        assert!(
+            i32::try_from(self.n_bytes).is_ok(),
+            "the labels of one batch exceed 2 GiB"
+        );
         self.bytes.truncate(self.n_bytes);
         self.offsets.truncate(self.n_rows + 1);
         let offsets = ScalarBuffer::from(self.offsets);
-        // SAFETY: offsets begin at zero, never fall, and end at the length of the bytes; between two of
-        // them lies nothing or one whole label, which was a `str`.
-        unsafe {
-            let offsets = OffsetBuffer::new_unchecked(offsets);
-            StringArray::new_unchecked(offsets, Buffer::from_vec(self.bytes), nulls)
-        }
+        // SAFETY: offsets begin at zero and never fall, as each is the sum of the lengths before it.
+        #[expect(unsafe_code, reason = "saves a pass over the offsets")]
+        let offsets = unsafe { OffsetBuffer::new_unchecked(offsets) };
+        // SAFETY: the offsets end at the length of the bytes, and between two of them lies nothing or one
+        // whole label, which was a `str`.
+        #[expect(unsafe_code, reason = "saves a pass over the bytes")]
+        let labels =
+            unsafe { StringArray::new_unchecked(offsets, Buffer::from_vec(self.bytes), nulls) };
+        labels
     }
 }
 
@@ -160,5 +193,10 @@ fn selected_nulls(nulls: Option<&NullBuffer>, rows: &Filter) -> Option<NullBuffe
     if n_valid == rows.n_selected() {
         return None;
     }
-    Some(rows.rows().map(|row| nulls.is_valid(row)).collect::<BooleanBuffer>().into())
+    Some(
+        rows.rows()
+            .map(|row| nulls.is_valid(row))
+            .collect::<BooleanBuffer>()
+            .into(),
+    )
 }

@@ -5,14 +5,11 @@
 //! Columns that only pass through never enter the sandbox.
 //!
 //! ```
-//! use serde::Deserialize;
-//! use sluicegate_guest::{
-//!     Batch, Column, DataType, Fault, Field, Filter, Labels, Numbers, Output, Plan, Transform,
-//! };
+//! use sluicegate_guest::prelude::*;
 //!
 //! const SIZES: Labels<2> = Labels::new(["small", "large"]);
 //!
-//! #[derive(Deserialize)]
+//! #[derive(serde::Deserialize)]
 //! struct Params {
 //!     min: f64,
 //! }
@@ -46,6 +43,14 @@
 //! Compile it with `cargo build --release --target wasm32-wasip2`, or `wasm32-unknown-unknown`, as a
 //! `cdylib`; unit-test it with `cargo test` through the [`harness`].
 
+#![deny(unsafe_code)]
+#![warn(
+    missing_docs,
+    unreachable_pub,
+    missing_debug_implementations,
+    single_use_lifetimes
+)]
+
 mod batch;
 mod convert;
 mod fault;
@@ -75,7 +80,7 @@ pub use arrow_schema as schema;
 pub use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 pub use batch::{Batch, Column};
-pub use convert::{Numbers, Text};
+pub use convert::{Integers, Numbers, Text};
 pub use fault::Fault;
 pub use filter::Filter;
 pub use labels::Labels;
@@ -83,6 +88,17 @@ pub use output::Output;
 pub use plan::Plan;
 pub use readable::Readable;
 pub use transform::Transform;
+
+/// What nearly every transform needs: `use sluicegate_guest::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Batch, Column, DataType, Fault, Field, Filter, Integers, Labels, Numbers, Output, Plan,
+        Text, Transform,
+    };
+}
+
+#[cfg(test)]
+mod tests;
 
 /// Exports a [`Transform`] as the component of this crate; natively it only checks the type.
 #[cfg(not(target_arch = "wasm32"))]

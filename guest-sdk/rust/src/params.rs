@@ -6,7 +6,8 @@
 use std::fmt::Display;
 
 use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, Visitor,
+    self, DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess,
+    Visitor,
 };
 use serde_json::{Error, Map, Value};
 
@@ -17,8 +18,9 @@ use crate::fault::names_hint;
 pub(crate) fn parse<P: DeserializeOwned>(json: &str) -> Result<P, Fault> {
     let map = match json.trim() {
         "" => Map::new(),
-        text => serde_json::from_str(text)
-            .map_err(|error| Fault::invalid(format!("parameters are not a JSON object: {error}")))?,
+        text => serde_json::from_str(text).map_err(|error| {
+            Fault::invalid(format!("parameters are not a JSON object: {error}"))
+        })?,
     };
     P::deserialize(Params(map)).map_err(|error| Fault::invalid(error.to_string()))
 }
@@ -37,7 +39,9 @@ impl<'de> Deserializer<'de> for Params {
         for name in self.0.keys() {
             if !fields.contains(&name.as_str()) {
                 let hint = names_hint(name, fields.iter().copied());
-                return Err(Error::custom(format!("parameter `{name}` is not known; {hint}")));
+                return Err(Error::custom(format!(
+                    "parameter `{name}` is not known; {hint}"
+                )));
             }
         }
         self.deserialize_map(visitor)
@@ -45,25 +49,40 @@ impl<'de> Deserializer<'de> for Params {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         visitor
-            .visit_map(Entries { entries: self.0.into_iter(), current: None })
+            .visit_map(Entries {
+                entries: self.0.into_iter(),
+                current: None,
+            })
             .map_err(|error| match missing_field(&error) {
-                Some(name) => Error::custom(format!("parameter `{name}` is missing; the application must set it")),
+                Some(name) => Error::custom(format!(
+                    "parameter `{name}` is missing; the application must set it"
+                )),
                 None => error,
             })
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.0.keys().next() {
-            Some(name) => Err(Error::custom(format!("parameter `{name}` is not known; there are none"))),
+            Some(name) => Err(Error::custom(format!(
+                "parameter `{name}` is not known; there are none"
+            ))),
             None => visitor.visit_unit(),
         }
     }
 
-    fn deserialize_unit_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         self.deserialize_unit(visitor)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -85,17 +104,26 @@ struct Entries {
 impl<'de> MapAccess<'de> for Entries {
     type Error = Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
         self.current = self.entries.next();
         match &self.current {
-            Some((name, _)) => seed.deserialize(name.as_str().into_deserializer()).map(Some),
+            Some((name, _)) => seed
+                .deserialize(name.as_str().into_deserializer())
+                .map(Some),
             None => Ok(None),
         }
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Error> {
-        let (name, value) = self.current.take().ok_or_else(|| Error::custom("a value without a key"))?;
-        seed.deserialize(value).map_err(|error| in_parameter(&name, error))
+        let (name, value) = self
+            .current
+            .take()
+            .ok_or_else(|| Error::custom("a value without a key"))?;
+        seed.deserialize(value)
+            .map_err(|error| in_parameter(&name, error))
     }
 }
 

@@ -29,7 +29,13 @@ pub(crate) enum OutputColumn {
 
 impl Plan {
     pub(crate) const fn new(input: Schema) -> Self {
-        Self { input, reads: Vec::new(), output: Vec::new(), stateless: false, mistake: None }
+        Self {
+            input,
+            reads: Vec::new(),
+            output: Vec::new(),
+            stateless: false,
+            mistake: None,
+        }
     }
 
     /// The schema of the input.
@@ -57,12 +63,18 @@ impl Plan {
         let data_type = self.input.field(index).data_type();
         if !T::accepts(data_type) {
             let expected = T::expected();
-            return Err(Fault::invalid(format!("column `{name}` is of type {data_type}, expected {expected}")));
+            return Err(Fault::invalid(format!(
+                "column `{name}` is of type {data_type}, expected {expected}"
+            )));
         }
-        let read = self.reads.iter().position(|read| *read == index).unwrap_or_else(|| {
-            self.reads.push(index);
-            self.reads.len() - 1
-        });
+        let read = self
+            .reads
+            .iter()
+            .position(|read| *read == index)
+            .unwrap_or_else(|| {
+                self.reads.push(index);
+                self.reads.len() - 1
+            });
         Ok(Column::new(read))
     }
 
@@ -87,10 +99,11 @@ impl Plan {
 
     /// Passes one input column through.
     pub fn pass(&mut self, name: &str) -> &mut Self {
-        match self.index(name) {
-            Ok(index) => self.push(name, OutputColumn::Pass(index)),
-            Err(fault) => self.note(Err(fault)),
+        let index = self.index(name);
+        if let Ok(index) = index {
+            self.push(name, OutputColumn::Pass(index));
         }
+        self.note(index.map(drop));
         self
     }
 
@@ -100,7 +113,10 @@ impl Plan {
     pub fn compute(&mut self, field: impl Into<FieldRef>) -> &mut Self {
         let field = field.into();
         let order = self.n_computed();
-        self.push(&field.name().clone(), OutputColumn::Computed { field, order });
+        self.push(
+            &field.name().clone(),
+            OutputColumn::Computed { field, order },
+        );
         self
     }
 
@@ -114,7 +130,10 @@ impl Plan {
         match position.and_then(|position| self.output.get_mut(position)) {
             Some(place @ OutputColumn::Pass(_)) => *place = OutputColumn::Computed { field, order },
             _ => {
-                let message = format!("column `{}` is not passed through, so it cannot be replaced", field.name());
+                let message = format!(
+                    "column `{}` is not passed through, so it cannot be replaced",
+                    field.name()
+                );
                 self.note(Err(Fault::invalid(message)));
             }
         }
@@ -139,12 +158,18 @@ impl Plan {
 
     /// The types of the columns that are read, in order.
     pub(crate) fn read_types(&self) -> impl Iterator<Item = (&str, &DataType)> {
-        let fields = self.reads.iter().filter_map(|index| self.input.fields().get(*index));
+        let fields = self
+            .reads
+            .iter()
+            .filter_map(|index| self.input.fields().get(*index));
         fields.map(|field| (field.name().as_str(), field.data_type()))
     }
 
     pub(crate) fn n_computed(&self) -> usize {
-        self.output.iter().filter(|column| matches!(column, OutputColumn::Computed { .. })).count()
+        self.output
+            .iter()
+            .filter(|column| matches!(column, OutputColumn::Computed { .. }))
+            .count()
     }
 
     /// The computed columns in the order of the output, each with its place in the order of planning.
@@ -157,7 +182,13 @@ impl Plan {
 
     fn index(&self, name: &str) -> Result<usize, Fault> {
         self.input.index_of(name).map_err(|_| {
-            let hint = names_hint(name, self.input.fields().iter().map(|field| field.name().as_str()));
+            let hint = names_hint(
+                name,
+                self.input
+                    .fields()
+                    .iter()
+                    .map(|field| field.name().as_str()),
+            );
             Fault::invalid(format!("the input has no column `{name}`; {hint}"))
         })
     }
@@ -165,14 +196,20 @@ impl Plan {
     /// Where the output has a column of this name.
     fn position(&self, name: &str) -> Option<usize> {
         self.output.iter().position(|column| match column {
-            OutputColumn::Pass(index) => self.input.fields().get(*index).is_some_and(|field| field.name() == name),
+            OutputColumn::Pass(index) => self
+                .input
+                .fields()
+                .get(*index)
+                .is_some_and(|field| field.name() == name),
             OutputColumn::Computed { field, .. } => field.name() == name,
         })
     }
 
     fn push(&mut self, name: &str, column: OutputColumn) {
         if self.position(name).is_some() {
-            self.note(Err(Fault::invalid(format!("the output would have two columns `{name}`"))));
+            self.note(Err(Fault::invalid(format!(
+                "the output would have two columns `{name}`"
+            ))));
         } else {
             self.output.push(column);
         }

@@ -2,9 +2,9 @@
 
 use arrow_array::types::{ArrowDictionaryKeyType, ByteArrayType, ByteViewType};
 use arrow_array::{
-    ArrayRef, ArrowPrimitiveType, BooleanArray, DictionaryArray, FixedSizeBinaryArray, FixedSizeListArray,
-    GenericByteArray, GenericByteViewArray, GenericListArray, MapArray, OffsetSizeTrait, PrimitiveArray, StructArray,
-    make_array,
+    ArrayRef, ArrowPrimitiveType, BooleanArray, DictionaryArray, FixedSizeBinaryArray,
+    FixedSizeListArray, GenericByteArray, GenericByteViewArray, GenericListArray, MapArray,
+    OffsetSizeTrait, PrimitiveArray, StructArray, make_array,
 };
 use arrow_data::ArrayData;
 use arrow_schema::DataType;

@@ -1,6 +1,7 @@
 //! Row by row: columns computed by a function of plain values.
 //!
-//! A row with a null among its inputs gives null, and so does a function that returns `None`.
+//! A row with a null among its inputs gives null, and so does a function that returns `None`. For the rows
+//! of a filter alone, see [`Filter::map`].
 //!
 //! ```
 //! use sluicegate_guest::array::Float64Array;
@@ -13,11 +14,12 @@
 //! ```
 
 use arrow_array::{
-    Array, ArrowPrimitiveType, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array, Int32Array, Int64Array,
-    LargeStringArray, PrimitiveArray, StringArray, StringViewArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrowPrimitiveType, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array,
+    Int32Array, Int64Array, LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
+    UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 
-use crate::{Numbers, Text};
+use crate::{Filter, Integers, Numbers, Text};
 
 /// A column whose values can be had one by one.
 pub trait Cells {
@@ -46,7 +48,7 @@ pub trait IntoCell {
 
 /// The column of `f` of each value.
 pub fn map<'a, A: Cells, R: IntoCell>(a: &'a A, f: impl Fn(A::Cell<'a>) -> R) -> R::Array {
-    (0..a.n_rows()).map(|row| f(a.cell(row)?).into_cell()).collect()
+    Filter::all(a.n_rows()).map(a, f)
 }
 
 /// The column of `f` of each pair of values, as long as the shorter column.
@@ -55,8 +57,7 @@ pub fn map2<'a, A: Cells, B: Cells, R: IntoCell>(
     b: &'a B,
     f: impl Fn(A::Cell<'a>, B::Cell<'a>) -> R,
 ) -> R::Array {
-    let n_rows = a.n_rows().min(b.n_rows());
-    (0..n_rows).map(|row| f(a.cell(row)?, b.cell(row)?).into_cell()).collect()
+    Filter::all(a.n_rows().min(b.n_rows())).map2(a, b, f)
 }
 
 /// The column of `f` of each triple of values, as long as the shortest column.
@@ -66,8 +67,7 @@ pub fn map3<'a, A: Cells, B: Cells, C: Cells, R: IntoCell>(
     c: &'a C,
     f: impl Fn(A::Cell<'a>, B::Cell<'a>, C::Cell<'a>) -> R,
 ) -> R::Array {
-    let n_rows = a.n_rows().min(b.n_rows()).min(c.n_rows());
-    (0..n_rows).map(|row| f(a.cell(row)?, b.cell(row)?, c.cell(row)?).into_cell()).collect()
+    Filter::all(a.n_rows().min(b.n_rows()).min(c.n_rows())).map3(a, b, c, f)
 }
 
 impl<T: ArrowPrimitiveType> Cells for PrimitiveArray<T> {
@@ -91,6 +91,18 @@ impl Cells for Numbers {
     }
 
     fn cell(&self, row: usize) -> Option<f64> {
+        Cells::cell(&**self, row)
+    }
+}
+
+impl Cells for Integers {
+    type Cell<'a> = i64;
+
+    fn n_rows(&self) -> usize {
+        self.len()
+    }
+
+    fn cell(&self, row: usize) -> Option<i64> {
         Cells::cell(&**self, row)
     }
 }

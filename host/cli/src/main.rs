@@ -1,1 +1,60 @@
-fn main() {}
+//! `sluice`: reads the command line and the environment, asks the library, prints, exits.
+
+#![expect(
+    clippy::print_stderr,
+    reason = "the command is the one place that talks to the person at the terminal"
+)]
+
+mod head;
+mod interrupt;
+mod limits;
+mod place;
+mod plugin;
+mod progress;
+mod report;
+mod run;
+mod schema;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Most of the time of a large batch is page faults with the allocators of many systems.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Runs untrusted data transforms, at native speed
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = report::EXIT_CODES)]
+struct Command {
+    /// Prints results on standard output, and errors on standard error, as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Run(run::Arguments),
+    Head(head::Arguments),
+    Schema(schema::Arguments),
+    #[command(subcommand)]
+    Plugin(plugin::Task),
+}
+
+fn main() -> ExitCode {
+    let Command { json, task } = Command::parse();
+    let outcome = match task {
+        Task::Run(arguments) => run::run(&arguments, json),
+        Task::Head(arguments) => head::head(&arguments, json),
+        Task::Schema(arguments) => schema::schema(&arguments, json),
+        Task::Plugin(plugin::Task::Build(arguments)) => plugin::build::build(&arguments, json),
+        Task::Plugin(plugin::Task::Wrap(arguments)) => plugin::wrap::wrap(&arguments, json),
+        Task::Plugin(plugin::Task::Inspect(arguments)) => {
+            plugin::inspect::inspect(&arguments, json)
+        }
+    };
+    report::exit(outcome, json)
+}

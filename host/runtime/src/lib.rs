@@ -20,5 +20,5 @@ pub mod engine;
 
 pub mod run;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, ResultExt};
 pub use limits::Limits;

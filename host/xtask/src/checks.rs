@@ -1,6 +1,7 @@
 //! What the CI runs.
 
 use crate::guests;
+use crate::python;
 use crate::shell::{Outcome, run};
 use crate::workspace::{cargo, root};
 
@@ -9,7 +10,17 @@ pub(crate) fn test() -> Outcome {
     // The end-to-end tests start the command, which cargo builds for no test of another crate.
     run(cargo()?.args(["build", "--release", "--workspace", "--bins"]))?;
     guests::build()?;
-    run(cargo()?.args(["test", "--release", "--workspace"]))?;
+    let mut tests = cargo()?;
+    tests.args(["test", "--release", "--workspace"]);
+    match python::environment() {
+        Ok(interpreter) => {
+            tests.env("SLUICE_TEST_PYTHON", interpreter);
+        }
+        Err(failure) => println!(
+            "\n*** SKIPPED: reading the output back by DuckDB and PyArrow, for want of Python's packages ***\n{failure}"
+        ),
+    }
+    run(&mut tests)?;
     run(plugins("test")?.arg("--release"))
 }
 

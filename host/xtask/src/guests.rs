@@ -25,19 +25,15 @@ pub(crate) fn build() -> Outcome {
     }
     match toolchain()? {
         Toolchain::Wasi => {
-            run(cargo()?
-                .args(["build", "--release", "--target", WASI, "--manifest-path"])
-                .arg(&manifest))?;
+            run(rustup(&workspace)?.args(["--target", WASI]))?;
             install(&workspace, WASI, copy)
         }
         Toolchain::Bare => {
-            run(cargo()?
-                .args(["build", "--release", "--target", BARE, "--manifest-path"])
-                .arg(&manifest))?;
+            run(rustup(&workspace)?.args(["--target", BARE]))?;
             install(&workspace, BARE, wrap)
         }
         Toolchain::Debian => {
-            run(debian(&manifest).env("CARGO_TARGET_DIR", target()?))?;
+            run(debian(&workspace).env("CARGO_TARGET_DIR", target()?))?;
             install(&workspace, BARE, wrap)
         }
     }
@@ -106,10 +102,17 @@ fn debian_ready() -> bool {
         && succeeds(Command::new("/usr/bin/rustc").arg("--version"))
 }
 
-fn debian(manifest: &Path) -> Command {
+/// `cargo build` in the plugins' workspace, whose settings cargo finds from there only.
+fn rustup(workspace: &Path) -> Outcome<Command> {
+    let mut command = cargo()?;
+    command.current_dir(workspace).args(["build", "--release"]);
+    Ok(command)
+}
+
+fn debian(workspace: &Path) -> Command {
     let mut command = Command::new("/usr/bin/cargo");
     command
-        .current_dir(root())
+        .current_dir(workspace)
         .env("RUSTC", "/usr/bin/rustc")
         // Debian ships the sources of the standard library, not a build of it for wasm; compiling it
         // along is a feature that only this variable unlocks.
@@ -125,8 +128,7 @@ fn debian(manifest: &Path) -> Command {
             "--target",
             BARE,
         ])
-        .args(["-Zbuild-std=std,panic_abort", "--manifest-path"])
-        .arg(manifest);
+        .arg("-Zbuild-std=std,panic_abort");
     command
 }
 

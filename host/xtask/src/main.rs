@@ -12,6 +12,7 @@ mod checks;
 mod data;
 mod demo;
 mod guests;
+mod python;
 mod shell;
 mod workspace;
 

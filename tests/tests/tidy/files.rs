@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 /// A file of the checkout, read.
 #[derive(Debug)]
-pub struct File {
+pub(crate) struct File {
     /// Relative to the root, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// All of it; what is not UTF-8 is replaced.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl File {
     /// Whether the whole file is a test.
-    pub fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         let mut parts = self.path.split('/');
         let name = parts.next_back().unwrap_or_default();
         name == "tests.rs" || parts.any(|part| matches!(part, "tests" | "benches" | "fuzz"))
@@ -21,26 +21,26 @@ impl File {
 }
 
 /// The root of the checkout.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
 /// One file, or what to do about its absence.
-pub fn read(path: &str) -> String {
+pub(crate) fn read(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|cause| {
         panic!("failed to read `{path}`: {cause}; every checkout has this file")
     })
 }
 
 /// Every Rust file under `folder`, in order of path.
-pub fn rust(folder: &str) -> Vec<File> {
+pub(crate) fn rust(folder: &str) -> Vec<File> {
     let mut files = under(folder);
     files.retain(|file| file.path.ends_with(".rs"));
     files
 }
 
 /// Every text file under `folder` that is not an artefact, in order of path.
-pub fn under(folder: &str) -> Vec<File> {
+pub(crate) fn under(folder: &str) -> Vec<File> {
     let mut found = Vec::new();
     walk(&root().join(folder), &mut found);
     found.sort();

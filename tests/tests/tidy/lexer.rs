@@ -2,26 +2,26 @@
 
 /// A token and the line it stands in, from one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token<'a> {
+pub(crate) struct Token<'a> {
     /// From one.
-    pub line: usize,
+    pub(crate) line: usize,
     /// An identifier or number as written, `::`, or one character.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
 }
 
 /// A function.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Function {
+pub(crate) struct Function {
     /// As written.
-    pub name: String,
+    pub(crate) name: String,
     /// Where it starts, from one.
-    pub line: usize,
+    pub(crate) line: usize,
     /// Lines with code, from the one with `fn` to the closing brace.
-    pub lines: usize,
+    pub(crate) lines: usize,
 }
 
 /// The source with comments and the insides of literals blanked. Lines stay where they are.
-pub fn mask(source: &str) -> String {
+pub(crate) fn mask(source: &str) -> String {
     let bytes = source.as_bytes();
     let mut masked = bytes.to_vec();
     let mut at = 0;
@@ -121,7 +121,7 @@ fn character(rest: &[u8]) -> usize {
 }
 
 /// The tokens of masked source.
-pub fn tokens(masked: &str) -> Vec<Token<'_>> {
+pub(crate) fn tokens(masked: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     for (line, text) in masked.lines().enumerate() {
         let mut at = 0;
@@ -148,7 +148,7 @@ pub fn tokens(masked: &str) -> Vec<Token<'_>> {
 }
 
 /// Masked source without the items that only tests see.
-pub fn without_tests(masked: &str) -> String {
+pub(crate) fn without_tests(masked: &str) -> String {
     let mut code = masked.to_owned();
     while let Some(start) = code.find("#[cfg(test)]") {
         let end = start + item_end(&code[start..]);
@@ -179,7 +179,7 @@ fn item_end(code: &str) -> usize {
 }
 
 /// Every function with a body.
-pub fn functions(code: &str) -> Vec<Function> {
+pub(crate) fn functions(code: &str) -> Vec<Function> {
     let mut functions = Vec::new();
     for (start, _) in code.match_indices("fn ") {
         let word_before = code[..start]

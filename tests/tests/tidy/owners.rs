@@ -22,7 +22,7 @@ const OWNERS: [(&str, &[&str]); 13] = [
     ("clap", &["host/cli/"]),
     ("indicatif", &["host/cli/"]),
     ("mimalloc", &["host/cli/", "host/runtime/benches/"]),
-    ("wit_component", &["host/cli/"]),
+    ("wit_component", &["host/cli/", "tests/"]),
     ("wit_bindgen", &["guest-sdk/"]),
     ("axum", &[]),
     ("anyhow", &["tests/"]),

@@ -15,7 +15,10 @@ pub(crate) enum Trust {
     /// The host, which made the buffers from valid Arrow arrays.
     Host,
     /// Nobody: offsets, UTF-8 and keys are checked in full.
-    #[cfg_attr(target_arch = "wasm32", expect(dead_code, reason = "a component trusts its host"))]
+    #[cfg_attr(
+        target_arch = "wasm32",
+        expect(dead_code, reason = "a component trusts its host")
+    )]
     Nobody,
 }
 
@@ -32,13 +35,16 @@ pub(crate) fn fields_from_flat(flat: Vec<FlatField>) -> Result<Vec<FieldRef>, St
 fn next_field(flat: &mut std::vec::IntoIter<FlatField>) -> Result<FieldRef, String> {
     let field = flat.next().ok_or("a field lacks children")?;
     let name = field.name.clone();
-    let children = (0..field.children).map(|_| next_field(flat)).collect::<Result<Vec<_>, _>>()?;
+    let children = (0..field.children)
+        .map(|_| next_field(flat))
+        .collect::<Result<Vec<_>, _>>()?;
     let data_type = if field.dictionary {
         let indices = type_of(&field.format, Vec::new());
         match (indices, children.as_slice()) {
-            (Ok(indices), [values]) => {
-                Ok(DataType::Dictionary(Box::new(indices), Box::new(values.data_type().clone())))
-            }
+            (Ok(indices), [values]) => Ok(DataType::Dictionary(
+                Box::new(indices),
+                Box::new(values.data_type().clone()),
+            )),
             (Ok(_), _) => Err("a dictionary has exactly one child".to_owned()),
             (Err(error), _) => Err(error),
         }
@@ -47,11 +53,17 @@ fn next_field(flat: &mut std::vec::IntoIter<FlatField>) -> Result<FieldRef, Stri
     };
     let data_type = data_type.map_err(|error| format!("column `{name}`: {error}"))?;
     let metadata: HashMap<_, _> = field.metadata.into_iter().collect();
-    Ok(Arc::new(Field::new(name, data_type, field.nullable).with_metadata(metadata)))
+    Ok(Arc::new(
+        Field::new(name, data_type, field.nullable).with_metadata(metadata),
+    ))
 }
 
 /// The array of a column of type `data_type`.
-pub(crate) fn array_from_flat(data_type: &DataType, column: FlatColumn, trust: Trust) -> Result<ArrayData, String> {
+pub(crate) fn array_from_flat(
+    data_type: &DataType,
+    column: FlatColumn,
+    trust: Trust,
+) -> Result<ArrayData, String> {
     let mut arrays = column.into_iter();
     let data = next_array(data_type, &mut arrays, trust)?;
     if arrays.len() > 0 {
@@ -65,7 +77,11 @@ fn next_array(
     arrays: &mut std::vec::IntoIter<FlatArray>,
     trust: Trust,
 ) -> Result<ArrayData, String> {
-    let FlatArray { length, null_count, buffers } = arrays.next().ok_or("an array is missing")?;
+    let FlatArray {
+        length,
+        null_count,
+        buffers,
+    } = arrays.next().ok_or("an array is missing")?;
     let layout = layout(data_type);
     let mut buffers = buffers.into_iter();
     let validity = if layout.can_contain_null_mask {
@@ -74,8 +90,14 @@ fn next_array(
     } else {
         None
     };
-    if buffers.len() < layout.buffers.len() || (buffers.len() > layout.buffers.len() && !layout.variadic) {
-        return Err(format!("{} buffers where {} are expected", buffers.len(), layout.buffers.len()));
+    if buffers.len() < layout.buffers.len()
+        || (buffers.len() > layout.buffers.len() && !layout.variadic)
+    {
+        return Err(format!(
+            "{} buffers where {} are expected",
+            buffers.len(),
+            layout.buffers.len()
+        ));
     }
     let children = child_types(data_type)
         .into_iter()
@@ -89,6 +111,7 @@ fn next_array(
         .align_buffers(true);
     match trust {
         Trust::Nobody => builder.build().map_err(|error| error.to_string()),
+        #[expect(unsafe_code, reason = "saves the check of every offset and character")]
         // SAFETY: the host built these buffers from an array of this type that it had validated, and
         // they lie in this guest's own memory: a host that lies could as well write there directly.
         Trust::Host => Ok(unsafe { builder.null_count(null_count as usize).build_unchecked() }),

@@ -32,117 +32,163 @@ fn push_field(field: &Field, flat: &mut Vec<FlatField>) -> Result<(), String> {
     };
     flat.push(FlatField {
         name: field.name().clone(),
-        format: format_of(field.data_type()).map_err(|error| format!("column `{}`: {error}", field.name()))?,
+        format: format_of(field.data_type())
+            .map_err(|error| format!("column `{}`: {error}", field.name()))?,
         nullable: field.is_nullable(),
         dictionary: matches!(field.data_type(), DataType::Dictionary(_, _)),
         children: u32::try_from(children.len()).map_err(|_| "too many children")?,
-        metadata: field.metadata().iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        metadata: field
+            .metadata()
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
     });
-    children.into_iter().try_for_each(|child| push_field(child, flat))
+    children
+        .into_iter()
+        .try_for_each(|child| push_field(child, flat))
 }
 
 /// The arrays of a column, in pre-order.
 pub(crate) fn column_to_flat(array: &dyn Array) -> Result<FlatColumn, String> {
     let mut column = FlatColumn::with_capacity(1);
-    push_array(&array.to_data(), &mut column)?;
+    let data = array.to_data();
+    Window {
+        data: &data,
+        start: 0,
+        length: data.len(),
+    }
+    .push(&mut column)?;
     Ok(column)
 }
 
-fn push_array(data: &ArrayData, column: &mut FlatColumn) -> Result<(), String> {
-    let layout = layout(data.data_type());
-    let mut buffers = Vec::with_capacity(data.buffers().len() + 1);
-    if layout.can_contain_null_mask {
-        buffers.push(data.nulls().map_or_else(empty, validity));
+/// Some of the values of an array.
+///
+/// `ArrayData` has a slice of its own, but for structs it moves the children and keeps the offset as well.
+#[derive(Clone, Copy)]
+struct Window<'a> {
+    data: &'a ArrayData,
+    start: usize,
+    length: usize,
+}
+
+impl Window<'_> {
+    fn push(self, column: &mut FlatColumn) -> Result<(), String> {
+        let layout = layout(self.data.data_type());
+        let nulls = self
+            .data
+            .nulls()
+            .map(|nulls| nulls.slice(self.start, self.length));
+        let null_count = nulls.as_ref().map_or(0, NullBuffer::null_count);
+        let mut buffers = Vec::with_capacity(self.data.buffers().len() + 1);
+        if layout.can_contain_null_mask {
+            let nulls = nulls.filter(|_| null_count > 0);
+            buffers.push(nulls.map_or_else(
+                || Buffer::from_vec(Vec::<u8>::new()),
+                |nulls| nulls.inner().sliced(),
+            ));
+        }
+        let (start, length) = match self.data.data_type() {
+            DataType::Utf8 | DataType::Binary => self.push_bytes::<i32>(&mut buffers)?,
+            DataType::LargeUtf8 | DataType::LargeBinary => self.push_bytes::<i64>(&mut buffers)?,
+            DataType::List(_) | DataType::Map(_, _) => self.push_offsets::<i32>(&mut buffers)?,
+            DataType::LargeList(_) => self.push_offsets::<i64>(&mut buffers)?,
+            DataType::FixedSizeList(_, width) => {
+                let width = usize::try_from(*width).map_err(|_| "a negative list size")?;
+                (
+                    (self.data.offset() + self.start) * width,
+                    self.length * width,
+                )
+            }
+            _ => {
+                let fixed = self.data.buffers().iter().zip(&layout.buffers);
+                buffers.extend(fixed.map(|(buffer, spec)| self.used(buffer, spec)));
+                buffers.extend(
+                    self.data
+                        .buffers()
+                        .iter()
+                        .skip(layout.buffers.len())
+                        .cloned(),
+                );
+                (self.start, self.length)
+            }
+        };
+        column.push(FlatArray {
+            length: u32::try_from(self.length).map_err(|_| "more than 4,294,967,295 values")?,
+            null_count: u32::try_from(null_count).map_err(|_| "too many nulls")?,
+            buffers,
+        });
+        let whole_children = matches!(self.data.data_type(), DataType::Dictionary(_, _));
+        self.data.child_data().iter().try_for_each(|child| {
+            let (start, length) = if whole_children {
+                (0, child.len())
+            } else {
+                (start, length)
+            };
+            Window {
+                data: child,
+                start,
+                length,
+            }
+            .push(column)
+        })
     }
-    match data.data_type() {
-        DataType::Utf8 | DataType::Binary => push_bytes::<i32>(data, &mut buffers)?,
-        DataType::LargeUtf8 | DataType::LargeBinary => push_bytes::<i64>(data, &mut buffers)?,
-        DataType::List(_) | DataType::Map(_, _) => return push_list::<i32>(data, buffers, column),
-        DataType::LargeList(_) => return push_list::<i64>(data, buffers, column),
-        _ => {
-            let fixed = data.buffers().iter().zip(&layout.buffers);
-            buffers.extend(fixed.map(|(buffer, spec)| sliced(data, buffer, spec)));
-            buffers.extend(data.buffers().iter().skip(layout.buffers.len()).cloned());
+
+    /// The part of a buffer that the values use.
+    fn used(self, buffer: &Buffer, spec: &BufferSpec) -> Buffer {
+        let start = self.data.offset() + self.start;
+        match spec {
+            BufferSpec::FixedWidth { byte_width, .. } => {
+                buffer.slice_with_length(start * byte_width, self.length * byte_width)
+            }
+            BufferSpec::BitMap => buffer.bit_slice(start, self.length),
+            BufferSpec::VariableWidth | BufferSpec::AlwaysNull => buffer.clone(),
         }
     }
-    column.push(flat_array(data, buffers)?);
-    match data.data_type() {
-        DataType::FixedSizeList(_, width) => {
-            let width = usize::try_from(*width).map_err(|_| "a negative list size")?;
-            let children = data.child_data().iter();
-            children.map(|child| child.slice(data.offset() * width, data.len() * width)).try_for_each(push_into(column))
-        }
-        DataType::Struct(_) => {
-            let children = data.child_data().iter();
-            children.map(|child| child.slice(data.offset(), data.len())).try_for_each(push_into(column))
-        }
-        _ => data.child_data().iter().cloned().try_for_each(push_into(column)),
+
+    fn push_bytes<O: ArrowNativeType>(
+        self,
+        buffers: &mut Vec<Buffer>,
+    ) -> Result<(usize, usize), String> {
+        let (start, length) = self.push_offsets::<O>(buffers)?;
+        let values = self
+            .data
+            .buffers()
+            .get(1)
+            .ok_or("an array lacks its bytes")?;
+        buffers.push(values.slice_with_length(start, length));
+        Ok((start, length))
     }
-}
 
-fn push_into(column: &mut FlatColumn) -> impl FnMut(ArrayData) -> Result<(), String> {
-    |child| push_array(&child, column)
-}
-
-fn flat_array(data: &ArrayData, buffers: Vec<Buffer>) -> Result<FlatArray, String> {
-    Ok(FlatArray {
-        length: u32::try_from(data.len()).map_err(|_| "more than 4,294,967,295 values")?,
-        null_count: u32::try_from(data.nulls().map_or(0, NullBuffer::null_count)).map_err(|_| "too many nulls")?,
-        buffers,
-    })
-}
-
-fn validity(nulls: &NullBuffer) -> Buffer {
-    if nulls.null_count() == 0 { empty() } else { nulls.inner().sliced() }
-}
-
-/// The part of a buffer that the rows of `data` use.
-fn sliced(data: &ArrayData, buffer: &Buffer, spec: &BufferSpec) -> Buffer {
-    match spec {
-        BufferSpec::FixedWidth { byte_width, .. } => {
-            buffer.slice_with_length(data.offset() * byte_width, data.len() * byte_width)
+    /// Adds the offsets, from zero on, and says where the values that they point at start, and their length.
+    fn push_offsets<O: ArrowNativeType>(
+        self,
+        buffers: &mut Vec<Buffer>,
+    ) -> Result<(usize, usize), String> {
+        let buffer = self
+            .data
+            .buffers()
+            .first()
+            .ok_or("an array lacks its offsets")?;
+        if self.length == 0 {
+            buffers.push(Buffer::from_vec(vec![O::usize_as(0)]));
+            return Ok((0, 0));
         }
-        BufferSpec::BitMap => buffer.bit_slice(data.offset(), data.len()),
-        BufferSpec::VariableWidth | BufferSpec::AlwaysNull => buffer.clone(),
+        let offsets = ScalarBuffer::<O>::new(
+            buffer.clone(),
+            self.data.offset() + self.start,
+            self.length + 1,
+        );
+        let start = offsets.first().map_or(0, |offset| offset.as_usize());
+        let end = offsets.last().map_or(0, |offset| offset.as_usize());
+        buffers.push(if start == 0 {
+            offsets.into_inner()
+        } else {
+            offsets
+                .iter()
+                .map(|offset| O::usize_as(offset.as_usize() - start))
+                .collect::<Vec<_>>()
+                .into()
+        });
+        Ok((start, end - start))
     }
-}
-
-fn push_bytes<O: ArrowNativeType>(data: &ArrayData, buffers: &mut Vec<Buffer>) -> Result<(), String> {
-    let (offsets, first, last) = rebased::<O>(data)?;
-    let values = data.buffers().get(1).ok_or("a string array lacks its bytes")?;
-    buffers.extend([offsets, values.slice_with_length(first, last - first)]);
-    Ok(())
-}
-
-fn push_list<O: ArrowNativeType>(
-    data: &ArrayData,
-    mut buffers: Vec<Buffer>,
-    column: &mut FlatColumn,
-) -> Result<(), String> {
-    let (offsets, first, last) = rebased::<O>(data)?;
-    buffers.push(offsets);
-    column.push(flat_array(data, buffers)?);
-    let child = data.child_data().first().ok_or("a list array lacks its values")?;
-    push_array(&child.slice(first, last - first), column)
-}
-
-/// The offsets of the rows of `data`, starting at zero, and the first and last of them before that.
-fn rebased<O: ArrowNativeType>(data: &ArrayData) -> Result<(Buffer, usize, usize), String> {
-    let buffer = data.buffers().first().ok_or("an array lacks its offsets")?;
-    if data.is_empty() {
-        return Ok((Buffer::from_vec(vec![O::usize_as(0)]), 0, 0));
-    }
-    let offsets = ScalarBuffer::<O>::new(buffer.clone(), data.offset(), data.len() + 1);
-    let first = offsets.first().map_or(0, |offset| offset.as_usize());
-    let last = offsets.last().map_or(0, |offset| offset.as_usize());
-    let buffer = if first == 0 {
-        offsets.into_inner()
-    } else {
-        Buffer::from_vec(offsets.iter().map(|offset| O::usize_as(offset.as_usize() - first)).collect::<Vec<_>>())
-    };
-    Ok((buffer, first, last))
-}
-
-fn empty() -> Buffer {
-    Buffer::from_vec(Vec::<u8>::new())
 }

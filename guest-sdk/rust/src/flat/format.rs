@@ -51,7 +51,11 @@ fn parameterised(data_type: &DataType) -> Result<String, String> {
         DataType::Time32(unit) | DataType::Time64(unit) => format!("tt{}", unit_char(*unit)),
         DataType::Duration(unit) => format!("tD{}", unit_char(*unit)),
         DataType::Timestamp(unit, zone) => {
-            format!("ts{}:{}", unit_char(*unit), zone.as_deref().unwrap_or_default())
+            format!(
+                "ts{}:{}",
+                unit_char(*unit),
+                zone.as_deref().unwrap_or_default()
+            )
         }
         DataType::Dictionary(indices, _) => format_of(indices)?,
         other => return Err(format!("type {other} cannot cross into a transform")),
@@ -148,7 +152,10 @@ fn timestamp(format: &str) -> Option<DataType> {
         "n" => TimeUnit::Nanosecond,
         _ => return None,
     };
-    Some(DataType::Timestamp(unit, (!zone.is_empty()).then(|| Arc::from(zone))))
+    Some(DataType::Timestamp(
+        unit,
+        (!zone.is_empty()).then(|| Arc::from(zone)),
+    ))
 }
 
 const fn unit_char(unit: TimeUnit) -> char {

@@ -1,5 +1,7 @@
 //! The host's part of the contract, done natively.
 
+use std::sync::Arc;
+
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, make_array};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_schema::SchemaRef;
@@ -24,11 +26,18 @@ pub(super) struct Shape {
 impl Shape {
     pub(super) fn of(plan: &Plan, trust: Trust) -> Self {
         let fields = plan.output.iter().map(|column| match column {
-            OutputColumn::Pass(index) => plan.input().fields()[*index].clone(),
-            OutputColumn::Computed { field, .. } => field.clone(),
+            OutputColumn::Pass(index) => plan.input().fields().get(*index).cloned(),
+            OutputColumn::Computed { field, .. } => Some(Arc::clone(field)),
         });
-        let schema = SchemaRef::new(arrow_schema::Schema::new(fields.collect::<Vec<_>>()));
-        Self { reads: plan.reads.clone(), output: plan.output.clone(), schema, trust }
+        let schema = SchemaRef::new(arrow_schema::Schema::new(
+            fields.flatten().collect::<Vec<_>>(),
+        ));
+        Self {
+            reads: plan.reads.clone(),
+            output: plan.output.clone(),
+            schema,
+            trust,
+        }
     }
 }
 
@@ -44,10 +53,20 @@ pub(super) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(super) const fn new(shape: &'a Shape, batch: Option<&'a RecordBatch>) -> Self {
-        Self { shape, batch, emitted: Vec::new(), rejections: Vec::new(), trap: None }
+        Self {
+            shape,
+            batch,
+            emitted: Vec::new(),
+            rejections: Vec::new(),
+            trap: None,
+        }
     }
 
-    fn emitted(&self, selection: &Selection, computed: Vec<FlatColumn>) -> Result<RecordBatch, String> {
+    fn emitted(
+        &self,
+        selection: &Selection,
+        computed: Vec<FlatColumn>,
+    ) -> Result<RecordBatch, String> {
         let mut computed = computed.into_iter();
         let columns = self.shape.output.iter().map(|column| match column {
             OutputColumn::Pass(index) => self.passed(*index, selection),
@@ -59,13 +78,17 @@ impl<'a> Call<'a> {
             }
         });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new(self.shape.schema.clone(), columns).map_err(|error| error.to_string())
+        RecordBatch::try_new(Arc::clone(&self.shape.schema), columns)
+            .map_err(|error| error.to_string())
     }
 
     fn passed(&self, index: usize, selection: &Selection) -> Result<ArrayRef, String> {
-        let column = self.batch.ok_or("a column passed through in `finish`")?.column(index);
+        let column = self
+            .batch
+            .ok_or("a column passed through in `finish`")?
+            .column(index);
         let selected = match selection {
-            Selection::All => return Ok(column.clone()),
+            Selection::All => return Ok(Arc::clone(column)),
             Selection::Filter(bits) => {
                 let bits = BooleanBuffer::new(bits.clone(), 0, column.len());
                 filter(column, &BooleanArray::new(bits, None))
@@ -81,13 +104,21 @@ impl<'a> Call<'a> {
 
 impl Host for Call<'_> {
     fn n_rows(&mut self) -> u32 {
-        self.batch.map_or(0, |batch| u32::try_from(batch.num_rows()).unwrap_or(u32::MAX))
+        self.batch.map_or(0, |batch| {
+            u32::try_from(batch.num_rows()).unwrap_or(u32::MAX)
+        })
     }
 
     fn read(&mut self, reads: &[u32]) -> Vec<FlatColumn> {
-        let Some(batch) = self.batch else { return Vec::new() };
-        let indices = reads.iter().filter_map(|read| self.shape.reads.get(*read as usize));
-        let columns: Result<_, _> = indices.map(|index| column_to_flat(batch.column(*index))).collect();
+        let Some(batch) = self.batch else {
+            return Vec::new();
+        };
+        let indices = reads
+            .iter()
+            .filter_map(|read| self.shape.reads.get(*read as usize));
+        let columns: Result<_, _> = indices
+            .map(|index| column_to_flat(batch.column(*index)))
+            .collect();
         columns.unwrap_or_else(|error| {
             self.trap = Some(error);
             Vec::new()
@@ -107,7 +138,10 @@ impl Host for Call<'_> {
             if row >= n_rows {
                 self.trap = Some(format!("row {row} rejected of a batch of {n_rows} rows"));
             }
-            self.rejections.push(Rejection { row: row as usize, reason });
+            self.rejections.push(Rejection {
+                row: row as usize,
+                reason,
+            });
         }
     }
 }

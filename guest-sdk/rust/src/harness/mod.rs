@@ -98,14 +98,19 @@ impl<T: Transform> Harness<T> {
     /// The schema of what the transform emits.
     #[must_use]
     pub fn output(&self) -> SchemaRef {
-        self.shape.schema.clone()
+        SchemaRef::clone(&self.shape.schema)
     }
 
     /// The names of the input columns that enter the transform.
     #[must_use]
     pub fn reads(&self) -> Vec<&str> {
         let fields = self.instance.plan().input().fields();
-        self.shape.reads.iter().filter_map(|index| fields.get(*index)).map(|field| field.name().as_str()).collect()
+        self.shape
+            .reads
+            .iter()
+            .filter_map(|index| fields.get(*index))
+            .map(|field| field.name().as_str())
+            .collect()
     }
 
     /// Whether the transform declared that batches may be processed in any order.
@@ -140,7 +145,9 @@ impl<T: Transform> Harness<T> {
         let mut host = Call::new(&self.shape, batch);
         call(&mut self.instance, &mut host)?;
         if let Some(trap) = host.trap {
-            return Err(Fault::Data(format!("the host would stop the transform: {trap}")));
+            return Err(Fault::Data(format!(
+                "the host would stop the transform: {trap}"
+            )));
         }
         Ok(Outcome {
             batch: concat_batches(&self.shape.schema, &host.emitted)?,
@@ -152,6 +159,9 @@ impl<T: Transform> Harness<T> {
 
 impl<T> std::fmt::Debug for Harness<T> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Harness").field("output", &self.shape.schema).finish_non_exhaustive()
+        formatter
+            .debug_struct("Harness")
+            .field("output", &self.shape.schema)
+            .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, DictionaryArray, FixedSizeListArray, GenericListArray, MapArray,
-    OffsetSizeTrait, StructArray, downcast_integer,
+    OffsetSizeTrait, PrimitiveArray, StructArray, downcast_integer,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{
@@ -183,24 +183,10 @@ fn dictionary<K: ArrowDictionaryKeyType>(
     let values = source
         .array(value_type, None)
         .context("values of the dictionary")?;
-    let length = values.len();
-    // Of a negative key, the conversion wraps to far above any length.
-    let in_range = |key: &K::Native| key.as_usize() < length;
-    let all_in_range = keys
-        .values()
-        .iter()
-        .fold(true, |all, key| all & in_range(key));
-    if !all_in_range
-        && let Some(row) = (0..keys.len()).find(|row| {
-            keys.is_valid(*row) && keys.values().get(*row).is_some_and(|key| !in_range(key))
-        })
-    {
-        return Err(broken(format!(
-            "the key of value {row} is outside its dictionary of {length}"
-        )));
-    }
     let bound = unpacked_bytes(&values).saturating_mul(keys.len() as u64);
-    let typed = DictionaryArray::try_new(keys, values).map_err(refused)?;
+    // The keys are checked here. Once they were found wrong, there is time to look for the first.
+    let typed = DictionaryArray::try_new(keys.clone(), Arc::clone(&values))
+        .map_err(|error| broken(wrong_key(&keys, values.len())).source(error))?;
     if bound > source.unpacked_max && unpacked_bytes(&typed) > source.unpacked_max {
         return Err(broken(format!(
             "its keys stand for more than the {} bytes that its buffers allow",
@@ -208,4 +194,11 @@ fn dictionary<K: ArrowDictionaryKeyType>(
         )));
     }
     Ok(Arc::new(typed))
+}
+
+fn wrong_key<K: ArrowDictionaryKeyType>(keys: &PrimitiveArray<K>, length: usize) -> String {
+    // A negative key wraps to far above any length.
+    let outside = |key: Option<K::Native>| key.is_some_and(|key| key.as_usize() >= length);
+    let value = keys.iter().position(outside).unwrap_or_default();
+    format!("the key of value {value} is outside its dictionary of {length} values")
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 
 use super::format::{Format, format_of, parse_format};
+use super::size::is_plain;
 use super::{blame, broken, quoted};
 use crate::error::{Error, Result, ResultExt};
 use crate::limits::GuestLimits;
@@ -137,7 +138,8 @@ fn kind_of(data_type: &DataType) -> &'static str {
 ///
 /// Of kind `Trap`, if the list has more or fewer fields than it declares children, if it exceeds
 /// `limits.fields`, `limits.depth` or `limits.name_bytes`, if a type is unknown, not offered or
-/// has the wrong children, or if children of a struct have no name or the same.
+/// has the wrong children, if children of a struct have no name or the same, or if the values of a
+/// dictionary are nested.
 pub fn parse_field(fields: &[FlatField], limits: &GuestLimits) -> Result<FieldRef> {
     parse_column(fields, limits).map(Arc::new).map_err(blame)
 }
@@ -238,6 +240,11 @@ impl Parser<'_> {
         match format {
             Format::Leaf(indices) if indices.is_integer() => {
                 let values = self.only_child(flat, depth)?;
+                if !is_plain(values.data_type()) {
+                    return Err(broken(
+                        "the values of a dictionary must be of a type without children",
+                    ));
+                }
                 Ok(DataType::Dictionary(
                     Box::new(indices),
                     Box::new(values.data_type().clone()),

@@ -1,8 +1,9 @@
 //! Which rows of a batch a guest selects, applied to the columns that it never sees.
 
-use arrow::array::{Array, ArrayRef, BooleanArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, MutableArrayData, UInt32Array, make_array};
 use arrow::buffer::{BooleanBuffer, Buffer};
-use arrow::compute::{FilterBuilder, FilterPredicate, take_arrays};
+use arrow::compute::{FilterBuilder, FilterPredicate, take};
+use arrow::datatypes::DataType;
 
 use super::size::{taken_bytes, unpacked_bytes};
 use super::{blame, broken};
@@ -128,6 +129,9 @@ impl Selection {
                 let predicate = prepared(bits, columns.len());
                 let filtered = columns.iter().map(|column| {
                     expect_rows(column, bits.len())?;
+                    if has_zero_width(column.data_type()) {
+                        return row_by_row(column, bits.set_indices());
+                    }
                     predicate.filter(column).map_err(kernel)
                 });
                 filtered.collect()
@@ -138,11 +142,16 @@ impl Selection {
                     .iter()
                     .max()
                     .map_or(0, |index| *index as usize + 1);
-                for column in columns {
+                let taken = columns.iter().map(|column| {
                     expect_rows(column, largest)?;
                     check_taken(column, indices)?;
-                }
-                take_arrays(columns, indices, None).map_err(kernel)
+                    if has_zero_width(column.data_type()) {
+                        let rows = indices.values().iter().map(|index| *index as usize);
+                        return row_by_row(column, rows);
+                    }
+                    take(column, indices, None).map_err(kernel)
+                });
+                taken.collect()
             }
         }
     }
@@ -180,6 +189,30 @@ fn check_taken(column: &dyn Array, indices: &UInt32Array) -> Result<()> {
         ))));
     }
     Ok(())
+}
+
+/// Whether values of a type are of fixed width zero: Arrow's kernels lose count of those.
+fn has_zero_width(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::FixedSizeBinary(0) | DataType::FixedSizeList(_, 0) => true,
+        DataType::List(child)
+        | DataType::LargeList(child)
+        | DataType::FixedSizeList(child, _)
+        | DataType::Map(child, _) => has_zero_width(child.data_type()),
+        DataType::Struct(children) => children
+            .iter()
+            .any(|child| has_zero_width(child.data_type())),
+        _ => false,
+    }
+}
+
+fn row_by_row(column: &dyn Array, rows: impl Iterator<Item = usize>) -> Result<ArrayRef> {
+    let data = column.to_data();
+    let mut selected = MutableArrayData::new(vec![&data], false, 0);
+    for row in rows {
+        selected.try_extend(0, row, row + 1).map_err(kernel)?;
+    }
+    Ok(make_array(selected.freeze()))
 }
 
 fn kernel(error: arrow::error::ArrowError) -> Error {

@@ -6,6 +6,9 @@ use arrow::datatypes::DataType;
 /// Bytes of a validity flag, and of a value that has no others: nothing that is repeated is free.
 const FLAG_BYTES: u64 = 1;
 
+/// Keys of a dictionary that are looked at together.
+const KEYS_AT_ONCE: usize = 8_192;
+
 /// Bytes of a view, without the text that it may point to.
 const VIEW_BYTES: u64 = 16;
 
@@ -21,11 +24,63 @@ pub fn unpacked_bytes(array: &dyn Array) -> u64 {
         DataType::LargeUtf8 => text_bytes(array.as_string::<i64>().value_offsets()),
         DataType::Binary => text_bytes(array.as_binary::<i32>().value_offsets()),
         DataType::LargeBinary => text_bytes(array.as_binary::<i64>().value_offsets()),
+        DataType::Dictionary(_, values) if is_plain(values) => plain_dictionary_bytes(array),
         data_type => fixed_bytes(data_type).map_or_else(
             || running_bytes(array).last().copied().unwrap_or_default(),
             |each| each.saturating_mul(length),
         ),
     }
+}
+
+/// Whether values of a type stand for themselves: no children, and no keys of others.
+pub(super) fn is_plain(data_type: &DataType) -> bool {
+    !data_type.is_nested() && !matches!(data_type, DataType::Dictionary(_, _))
+}
+
+/// As [`unpacked_bytes`], in constant memory: a guest's dictionary can have far more keys and values than
+/// it has bytes.
+fn plain_dictionary_bytes(array: &dyn Array) -> u64 {
+    let values = array.as_any_dictionary().values();
+    if values.is_empty() {
+        return FLAG_BYTES.saturating_mul(array.len() as u64);
+    }
+    let starts = (0..array.len()).step_by(KEYS_AT_ONCE);
+    starts.fold(0, |sum: u64, start| {
+        let part = array.slice(start, KEYS_AT_ONCE.min(array.len() - start));
+        let keys = part.as_any_dictionary().normalized_keys();
+        keys.into_iter().fold(sum, |sum, key| {
+            sum.saturating_add(FLAG_BYTES + plain_bytes(values, key))
+        })
+    })
+}
+
+/// Unpacked bytes of one value of a plain type.
+fn plain_bytes(values: &dyn Array, at: usize) -> u64 {
+    match values.data_type() {
+        DataType::Utf8 => text_at(values.as_string::<i32>().value_offsets(), at),
+        DataType::LargeUtf8 => text_at(values.as_string::<i64>().value_offsets(), at),
+        DataType::Binary => text_at(values.as_binary::<i32>().value_offsets(), at),
+        DataType::LargeBinary => text_at(values.as_binary::<i64>().value_offsets(), at),
+        DataType::Utf8View => view_at(values.as_string_view().views(), at),
+        DataType::BinaryView => view_at(values.as_binary_view().views(), at),
+        data_type => fixed_bytes(data_type).unwrap_or(FLAG_BYTES),
+    }
+}
+
+fn text_at<O: OffsetSizeTrait>(offsets: &[O], at: usize) -> u64 {
+    match offsets.get(at..) {
+        Some([start, end, ..]) => {
+            let length = end.as_usize().saturating_sub(start.as_usize());
+            length.saturating_add(size_of::<O>()) as u64
+        }
+        _ => 0,
+    }
+}
+
+fn view_at(views: &[u128], at: usize) -> u64 {
+    views
+        .get(at)
+        .map_or(0, |view| VIEW_BYTES + view_length(*view))
 }
 
 /// What taking the rows `indices` of `array` gives, in unpacked bytes; all are in range.
@@ -153,7 +208,7 @@ pub(super) fn view_length(view: u128) -> u64 {
 
 fn dictionary(array: &dyn Array) -> Vec<u64> {
     let dictionary = array.as_any_dictionary();
-    // The keys of null rows are normalised into range, which an empty dictionary has none of.
+    // The keys of nulls are normalised into range, which an empty dictionary has none of.
     if dictionary.values().is_empty() {
         return running((0..array.len()).map(|_| FLAG_BYTES));
     }

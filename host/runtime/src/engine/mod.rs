@@ -19,7 +19,7 @@ use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Extension, LogicalPlanBuilder};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::prelude::SessionConfig;
 
@@ -33,9 +33,10 @@ use crate::sandbox::{InstanceContext, LogSink, MemoryBudget, Plugin};
 use crate::schedule::Workers;
 use crate::spec::{Input, Step};
 
-pub(crate) use self::plan::Planned;
+pub(crate) use self::plan::{Planned, Rows, StepFigures};
 pub(crate) use self::scan::Files;
 pub(crate) use self::sink::{Sink, WrittenFile};
+pub(crate) use datafusion::logical_expr::LogicalPlan;
 
 /// Rows of a morsel, the unit in which guests are fed. Larger buffers cost page faults, smaller ones
 /// crossings: at 8,192 rows a crossing is below a percent of the work.

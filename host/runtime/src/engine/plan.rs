@@ -3,14 +3,20 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use arrow::record_batch::RecordBatch;
+use datafusion::execution::TaskContext;
 use datafusion::physical_plan::display::DisplayableExecutionPlan;
 use datafusion::physical_plan::metrics::{MetricValue, MetricsSet};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
+use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+
 use super::error::from_datafusion;
 use super::transform::TransformExec;
 use crate::error::Result;
+
+/// The rows of one partition.
+pub(crate) type Rows = BoxStream<'static, Result<RecordBatch>>;
 
 /// What one transform did, over all partitions.
 #[derive(Clone, Debug, Default)]
@@ -47,10 +53,10 @@ impl Planned {
     }
 
     /// Starts one partition. All partitions must be polled, as an exchange feeds several.
-    pub(crate) fn execute(&self, partition: usize) -> Result<SendableRecordBatchStream> {
-        self.plan
-            .execute(partition, Arc::clone(&self.context))
-            .map_err(from_datafusion)
+    pub(crate) fn execute(&self, partition: usize) -> Result<Rows> {
+        let context = Arc::clone(&self.context);
+        let rows = self.plan.execute(partition, context).map_err(from_datafusion)?;
+        Ok(rows.map_err(from_datafusion).boxed())
     }
 
     /// Rows that the scans have read so far.

@@ -1,17 +1,28 @@
 //! One execution of an application: resolves, plans, executes, commits, reports.
 
+mod execute;
+mod logs;
+mod open;
 mod progress;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use futures::TryStreamExt;
+
+use self::execute::Execution;
+use self::open::files_of;
+use crate::engine::Engine;
+use crate::error::{Result, ResultExt};
+use crate::limits::Limits;
+use crate::spec::{Application, Input, Uri};
+use crate::storage::{Meter, Stores};
 
 pub use progress::Progress;
 pub use summary::{FileSummary, LogLine, StepSummary, Summary};
-
-use crate::error::{Error, Result};
-use crate::spec::Application;
 
 /// What a run needs beside its application.
 #[derive(Debug)]
@@ -35,6 +46,61 @@ pub struct Options {
 /// # Errors
 ///
 /// Fails without leaving anything under the output's final name.
-pub async fn execute(_application: Application, _options: Options) -> Result<Summary> {
-    Err(Error::internal("not built yet"))
+pub async fn execute(application: Application, options: Options) -> Result<Summary> {
+    Execution::new(application, options)?.run().await
+}
+
+/// The first rows of an input, without running anything. `uri` may be relative to the folder `base`;
+/// credentials and endpoints are taken from `environment`.
+///
+/// # Errors
+///
+/// Fails where the input is missing, malformed or in no known format.
+pub async fn head(
+    uri: &str,
+    base: &Path,
+    rows: usize,
+    environment: BTreeMap<String, String>,
+) -> Result<Vec<RecordBatch>> {
+    let base = Uri::parse_folder(&base.to_string_lossy())?;
+    let uri = Uri::parse(uri, Some(&base))?;
+    let stores = Stores::new(environment, Arc::new(Meter::default()));
+    let files = files_of(&stores, "head", &uri).await?;
+    let file = files.objects.first().map_or("", |object| object.location.as_ref());
+    let input = Input::guess("head", uri, file)?;
+    let engine = Engine::new(&Limits::default(), 1)?;
+    let scan = engine.scan(0, &input, &files).await?;
+    let plan = engine.plan(&scan).await?;
+    let mut batches = Vec::new();
+    let mut wanted = rows;
+    for partition in 0..plan.partitions() {
+        let mut stream = plan.execute(partition)?;
+        while wanted > 0 {
+            let Some(batch) = stream.try_next().await? else { break };
+            let batch = batch.slice(0, batch.num_rows().min(wanted));
+            wanted -= batch.num_rows();
+            batches.push(batch);
+        }
+    }
+    if batches.is_empty() {
+        batches.push(RecordBatch::new_empty(plan.schema()));
+    }
+    Ok(batches)
+}
+
+/// The number of threads that `wanted` stands for.
+fn threads(wanted: usize) -> usize {
+    match wanted {
+        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        given => given,
+    }
+}
+
+/// Opens a plugin's file; one above this size is no transform.
+const PLUGIN_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+async fn plugin_bytes(stores: &Stores, uri: &Uri, step: &str) -> Result<bytes::Bytes> {
+    open::read_file(stores, uri, PLUGIN_BYTES_MAX)
+        .await
+        .with_context(|| format!("load the plugin of step `{step}`"))
 }

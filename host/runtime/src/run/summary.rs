@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::engine::StepFigures;
+
 /// The figures of a finished run. Times are in seconds.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Summary {
@@ -75,4 +77,20 @@ pub struct LogLine {
     pub level: String,
     /// The text, with control characters escaped.
     pub message: String,
+}
+
+impl From<StepFigures> for StepSummary {
+    fn from(figures: StepFigures) -> Self {
+        let seconds = |nanos| std::time::Duration::from_nanos(nanos).as_secs_f64();
+        Self {
+            name: figures.name,
+            plugin: figures.plugin,
+            rows_in: figures.rows_in,
+            rows_out: figures.rows_out,
+            rows_rejected: figures.rows_rejected,
+            guest_seconds: seconds(figures.guest_nanos),
+            host_seconds: seconds(figures.host_nanos),
+            instances: figures.instances,
+        }
+    }
 }

@@ -20,6 +20,20 @@ pub enum Level {
     Error,
 }
 
+impl Level {
+    /// The word for it in output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// Where the messages of guests go.
 ///
 /// A message is one line without control characters, and bounded in length and total volume.

@@ -181,8 +181,8 @@ pub struct Step {
     pub name: String,
     /// What it reads.
     pub from: Source,
-    /// Where its component is, as written; relative to the application file's folder.
-    pub plugin: String,
+    /// Where its component is.
+    pub plugin: Uri,
     /// What the transform is bound with: always an object.
     pub params: serde_json::Value,
     /// Columns whose equal values one instance of a stateful transform sees together.

@@ -39,13 +39,13 @@ const TEXT_ONLY: [&str; 4] = ["compression", "schema", "schema_file", "infer_row
 
 /// Rows that are looked at to guess types: enough for codes that turn out to be text, and read in
 /// milliseconds.
-const INFER_ROWS: u64 = 1_000;
+pub(super) const INFER_ROWS: u64 = 1_000;
 
 /// Most rows that may be looked at; what needs more needs a schema.
 const INFER_ROWS_MAX: u64 = 1_000_000;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Format {
+pub(super) enum Format {
     Csv,
     Json,
     Ndjson,
@@ -61,7 +61,7 @@ const FORMATS: [(&str, Format); 5] = [
     ("arrow", Format::Arrow),
 ];
 
-const EXTENSIONS: [(&str, Format); 8] = [
+pub(super) const EXTENSIONS: [(&str, Format); 8] = [
     (".csv", Format::Csv),
     (".tsv", Format::Csv),
     (".ndjson", Format::Ndjson),
@@ -181,20 +181,36 @@ fn by_extension(entry: &Entry, name: &str, problems: &Problems) -> Option<Format
     found.map(|(_, format)| *format)
 }
 
-fn without_compression(name: &str) -> &str {
+pub(super) fn without_compression(name: &str) -> &str {
     COMPRESSION_EXTENSIONS
         .iter()
         .find_map(|(end, _)| name.strip_suffix(end))
         .unwrap_or(name)
 }
 
+/// Whether a name, in lower case, is that of values between tabs.
+pub(super) fn is_tabbed(name: &str) -> bool {
+    let extension = without_compression(name)
+        .rsplit_once('.')
+        .map(|(_, extension)| extension);
+    extension == Some("tsv")
+}
+
+pub(super) fn compression_of(name: &str) -> Compression {
+    COMPRESSION_EXTENSIONS
+        .iter()
+        .find(|(end, _)| name.ends_with(end))
+        .map_or(Compression::None, |(_, compression)| *compression)
+}
+
 fn read_csv(fields: &Fields<'_>, name: &str, base: &Uri) -> Option<CsvOptions> {
     let problems = fields.problems;
-    let tabs = without_compression(name).ends_with(".tsv");
     let header = fields.or("header", true, |node| node.bool(problems));
-    let delimiter = fields.or("delimiter", if tabs { b'\t' } else { b',' }, |node| {
-        node.character(problems)
-    });
+    let delimiter = fields.or(
+        "delimiter",
+        if is_tabbed(name) { b'\t' } else { b',' },
+        |node| node.character(problems),
+    );
     let quote = fields.or("quote", b'"', |node| node.character(problems));
     let escape = fields.or("escape", None, |node| node.character(problems).map(Some));
     let comment = fields.or("comment", None, |node| node.character(problems).map(Some));
@@ -225,11 +241,7 @@ fn read_csv(fields: &Fields<'_>, name: &str, base: &Uri) -> Option<CsvOptions> {
 
 fn read_text(fields: &Fields<'_>, name: &str, base: &Uri) -> Option<(Compression, SchemaSource)> {
     let problems = fields.problems;
-    let by_name = COMPRESSION_EXTENSIONS
-        .iter()
-        .find(|(end, _)| name.ends_with(end));
-    let by_name = by_name.map_or(Compression::None, |(_, compression)| *compression);
-    let compression = fields.or("compression", by_name, |node| {
+    let compression = fields.or("compression", compression_of(name), |node| {
         node.choice(&TEXT_COMPRESSIONS, problems)
     });
     let given: Vec<_> = ["schema", "schema_file", "infer_rows"]

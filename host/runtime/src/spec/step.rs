@@ -2,7 +2,9 @@
 
 use super::application::{SortKey, Source, Step};
 use super::document::{Fields, Node, Problems};
+use super::input::read_uri;
 use super::quantity::clip;
+use super::uri::Uri;
 
 const KEYS: [&str; 7] = [
     "name",
@@ -76,7 +78,8 @@ impl<'a> Sources<'a> {
                 let mut known = self.inputs.clone();
                 known.extend(self.steps.iter().take(at).map(String::as_str));
                 known.retain(|name| !name.is_empty());
-                problems.add_unknown(&node.span, "input or step", &name, &known);
+                let message = format!("unknown input or step `{}`", clip(&name));
+                problems.add_unknown(&node.span, message, &name, &known);
                 None
             }
         }
@@ -100,6 +103,7 @@ pub(super) fn read(
     node: &Node,
     at: usize,
     sources: &Sources<'_>,
+    base: &Uri,
     problems: &Problems,
 ) -> Option<Step> {
     let fields = Fields::new(node, &node.span, "the step", &KEYS, problems)?;
@@ -107,13 +111,9 @@ pub(super) fn read(
         .required("name")
         .and_then(|node| name(node, "step", problems));
     let from = sources.from(&fields, at);
-    let plugin = fields.required("plugin").and_then(|node| {
-        let plugin = node.string(problems)?;
-        if plugin.is_empty() {
-            problems.add(&node.span, "path of the plugin is empty");
-        }
-        Some(plugin)
-    });
+    let plugin = fields
+        .required("plugin")
+        .and_then(|node| read_uri(node, base, problems));
     let params = fields.or("params", serde_json::Map::new().into(), |node| {
         node.table("the step's parameters", problems)?;
         node.json(problems)

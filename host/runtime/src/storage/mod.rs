@@ -1,1 +1,26 @@
-//! TODO
+//! Where bytes come from and go to: local folders, S3-compatible buckets, and web servers for reading.
+//!
+//! Everything behind this module is an `ObjectStore`. Concerns are decorators over it, one each:
+//! [`ConfinedStore`] keeps local access inside one folder, [`Metered`] counts bytes; retries and
+//! timeouts are the clients' own, with bounds that are named here. [`Staging`] makes a run's files
+//! appear only when all of them are complete.
+
+mod confined;
+mod failure;
+mod listing;
+mod meter;
+mod read;
+mod remote;
+mod staging;
+mod stores;
+
+pub use confined::ConfinedStore;
+pub use failure::storage_error;
+pub use listing::{is_hidden, list};
+pub use meter::{Meter, Metered};
+pub use read::read_whole;
+pub use staging::{Committed, FinishedFile, StagedFile, Staging};
+pub use stores::{Place, Stores};
+
+#[cfg(test)]
+mod tests;

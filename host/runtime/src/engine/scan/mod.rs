@@ -45,7 +45,6 @@ pub(crate) struct Files {
 }
 
 /// An input as DataFusion sees it.
-#[derive(Debug)]
 pub(super) struct Table {
     source: Arc<dyn FileSource>,
     schema: SchemaRef,
@@ -86,6 +85,12 @@ impl Table {
             compression: compression(&input.format),
             url,
         })
+    }
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Table({}, {} groups)", self.source.file_type(), self.groups.len())
     }
 }
 

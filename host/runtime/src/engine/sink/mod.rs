@@ -10,12 +10,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
 
 use self::encoder::Encoder;
 use self::hive::Router;
-use super::error::from_datafusion;
+use super::plan::Rows;
 use crate::error::{Error, Result};
 use crate::spec::Output;
 use crate::storage::{FinishedFile, StagedFile, Staging};
@@ -52,11 +51,11 @@ impl Sink {
     pub(crate) async fn write(
         &self,
         partition: usize,
-        mut batches: SendableRecordBatchStream,
+        mut batches: Rows,
     ) -> Result<Vec<WrittenFile>> {
         let router = Router::new(&self.output.partition_by, &self.schema)?;
         let mut files = Files::new(self, router.file_schema(), partition);
-        while let Some(batch) = batches.try_next().await.map_err(from_datafusion)? {
+        while let Some(batch) = batches.try_next().await? {
             self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             for (folder, rows) in router.route(batch)? {
                 files.write(folder, &rows).await?;
@@ -106,6 +105,18 @@ struct OpenFile {
     last_used: u64,
 }
 
+impl OpenFile {
+    /// Hands encoded bytes to the store, if there are at least `threshold`.
+    async fn flush(&mut self, sink: &Sink, threshold: usize) -> Result<()> {
+        let bytes = self.encoder.take(threshold);
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        sink.count(bytes.len() as u64)?;
+        self.staged.write(bytes).await
+    }
+}
+
 impl<'a> Files<'a> {
     fn new(sink: &'a Sink, schema: SchemaRef, partition: usize) -> Self {
         Self {
@@ -128,7 +139,7 @@ impl<'a> Files<'a> {
         file.encoder.write(rows)?;
         file.rows += rows.num_rows() as u64;
         file.last_used = self.clock;
-        self.flush(&mut file, FLUSH_BYTES).await?;
+        file.flush(self.sink, FLUSH_BYTES).await?;
         if file.encoder.size() >= self.sink.output.target_file_bytes {
             return self.end(file).await;
         }
@@ -165,18 +176,9 @@ impl<'a> Files<'a> {
         }
     }
 
-    async fn flush(&self, file: &mut OpenFile, threshold: usize) -> Result<()> {
-        let bytes = file.encoder.take(threshold);
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        self.sink.count(bytes.len() as u64)?;
-        file.staged.write(bytes).await
-    }
-
     async fn end(&mut self, mut file: OpenFile) -> Result<()> {
         file.encoder.finish()?;
-        self.flush(&mut file, 0).await?;
+        file.flush(self.sink, 0).await?;
         self.done.push(WrittenFile {
             file: file.staged.finish().await?,
             rows: file.rows,

@@ -9,10 +9,6 @@ use arrow::record_batch::RecordBatch;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sandbox::{Bound, InstanceContext, Plan, Plugin, Produced};
 
-/// An instance whose memory stayed above this share of its cap is replaced: linear memory never
-/// shrinks, and a single wide batch must not hold it for the rest of the run.
-const RECYCLE_ABOVE: (usize, usize) = (1, 2);
-
 /// Makes, keeps and retires the instances of one step.
 #[derive(Debug)]
 pub(crate) struct Guests {
@@ -118,8 +114,8 @@ impl Guests {
 
     /// Keeps `guest` for the next batch, or ends it if it has grown too large.
     fn give_back(&self, guest: Bound) -> Result<Option<Produced>> {
-        let cap = usize::try_from(self.context.limits.memory).unwrap_or(usize::MAX);
-        if guest.memory_bytes() > cap / RECYCLE_ABOVE.1 * RECYCLE_ABOVE.0 {
+        // Linear memory never shrinks, and one wide batch must not hold it for the rest of the run.
+        if guest.is_worn() {
             return guest.finish().map(Some);
         }
         self.lock().push(guest);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::array::{ArrayRef, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use datafusion::common::{Result as DfResult, internal_datafusion_err};
+use datafusion::common::{DataFusionError, internal_datafusion_err};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::metrics::{
     BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, Time,
@@ -18,6 +18,17 @@ use super::{BoundStep, Source};
 use crate::engine::error::to_datafusion;
 use crate::error::{Error, Result};
 use crate::sandbox::{Emitted, Produced};
+
+/// What flows through a plan.
+type Flow<T> = std::result::Result<T, DataFusionError>;
+
+/// The batches of one partition.
+type Batches = BoxStream<'static, Flow<RecordBatch>>;
+
+/// Each batch by itself.
+fn each(batches: Vec<RecordBatch>) -> stream::Iter<std::vec::IntoIter<Flow<RecordBatch>>> {
+    stream::iter(batches.into_iter().map(Ok).collect::<Vec<_>>())
+}
 
 /// Where in the input batch the columns are that a transform reads and passes.
 #[derive(Debug)]
@@ -42,14 +53,14 @@ impl Layout {
         output: &[Source],
         input: &SchemaRef,
         schema: &SchemaRef,
-    ) -> DfResult<Self> {
+    ) -> Flow<Self> {
         let find = |name: &str| {
             input
                 .column_with_name(name)
                 .map(|(index, _)| index)
                 .ok_or_else(|| internal_datafusion_err!("column `{name}` was pruned though needed"))
         };
-        let reads: Vec<_> = reads.iter().map(|name| find(name)).collect::<DfResult<_>>()?;
+        let reads: Vec<_> = reads.iter().map(|name| find(name)).collect::<Flow<_>>()?;
         let mut computed = 0;
         let mut slots = Vec::with_capacity(output.len());
         for source in output {
@@ -173,10 +184,7 @@ impl Partition {
     }
 
     /// The output of the partition for `input`.
-    pub(super) fn stream(
-        self,
-        input: SendableRecordBatchStream,
-    ) -> BoxStream<'static, DfResult<RecordBatch>> {
+    pub(super) fn stream(self, input: SendableRecordBatchStream) -> Batches {
         let this = Arc::new(self);
         let body = if this.step.stateless {
             Arc::clone(&this).stateless(input)
@@ -187,53 +195,47 @@ impl Partition {
             .boxed()
     }
 
-    fn stateless(
-        self: Arc<Self>,
-        input: SendableRecordBatchStream,
-    ) -> BoxStream<'static, DfResult<RecordBatch>> {
+    fn stateless(self: Arc<Self>, input: SendableRecordBatchStream) -> Batches {
         let tail = Arc::clone(&self);
         let in_flight = self.in_flight;
         self.morsels(input)
-            .map(move |(this, morsel)| async move {
-                let (place, morsel) = morsel?;
-                let worker = Arc::clone(&this.step.workers);
-                let batches = worker
-                    .run(move || {
-                        let outcome = this.step.guests.process(this.layout.entering(&morsel)?);
-                        this.settle(Some(&morsel), outcome)
-                            .map_err(|error| this.located(error, place, morsel.num_rows()))
-                    })
-                    .await
-                    .map_err(to_datafusion)?;
-                DfResult::Ok(stream::iter(batches.into_iter().map(Ok)))
-            })
+            .map(|(this, morsel)| this.process(morsel))
             .buffered(in_flight)
+            .chain(stream::once(tail.finish_stateless()))
+            .map_ok(each)
             .try_flatten()
-            .chain(stream::once(tail.finish_stateless()).try_flatten())
             .boxed()
     }
 
-    fn stateful(
-        self: Arc<Self>,
-        input: SendableRecordBatchStream,
-    ) -> BoxStream<'static, DfResult<RecordBatch>> {
+    /// Runs one morsel in whatever guest is idle.
+    async fn process(self: Arc<Self>, morsel: Flow<(Place, RecordBatch)>) -> Flow<Vec<RecordBatch>> {
+        let (place, morsel) = morsel?;
+        let workers = Arc::clone(&self.step.workers);
+        let job = move || {
+            let outcome = self.step.guests.process(self.layout.entering(&morsel)?);
+            self.settle(Some(&morsel), outcome)
+                .map_err(|error| self.located(error, place, morsel.num_rows()))
+        };
+        workers.run(job).await.map_err(to_datafusion)
+    }
+
+    fn stateful(self: Arc<Self>, input: SendableRecordBatchStream) -> Batches {
         let this = Arc::clone(&self);
         let state = (self.morsels(input), None, false);
         stream::try_unfold(state, move |(mut morsels, guest, ended)| {
             let this = Arc::clone(&this);
             async move {
                 if ended {
-                    return Ok(None);
+                    return Flow::Ok(None);
                 }
                 let next = morsels.next().await.map(|(_, morsel)| morsel).transpose()?;
                 let ended = next.is_none();
-                let worker = Arc::clone(&this.step.workers);
-                let (guest, batches) = worker
+                let workers = Arc::clone(&this.step.workers);
+                let (guest, batches) = workers
                     .run(move || this.advance(guest, next))
                     .await
                     .map_err(to_datafusion)?;
-                let batches = stream::iter(batches.into_iter().map(Ok));
-                DfResult::Ok(Some((batches, (morsels, guest, ended))))
+                Ok(Some((each(batches), (morsels, guest, ended))))
             }
         })
         .try_flatten()
@@ -263,32 +265,26 @@ impl Partition {
     }
 
     /// After the last batch of the last partition, idle guests of a stateless transform say goodbye.
-    async fn finish_stateless(
-        self: Arc<Self>,
-    ) -> DfResult<impl stream::Stream<Item = DfResult<RecordBatch>>> {
-        let mut batches = Vec::new();
-        if self.step.guests.partition_ended() {
-            let worker = Arc::clone(&self.step.workers);
-            let this = Arc::clone(&self);
-            batches = worker
-                .run(move || {
-                    let mut batches = Vec::new();
-                    for produced in this.step.guests.finish_idle().map_err(|e| this.at_end(e))? {
-                        batches.extend(this.settle(None, Ok(produced))?);
-                    }
-                    Ok(batches)
-                })
-                .await
-                .map_err(to_datafusion)?;
+    async fn finish_stateless(self: Arc<Self>) -> Flow<Vec<RecordBatch>> {
+        if !self.step.guests.partition_ended() {
+            return Ok(Vec::new());
         }
-        Ok(stream::iter(batches.into_iter().map(Ok)))
+        let workers = Arc::clone(&self.step.workers);
+        let job = move || {
+            let mut batches = Vec::new();
+            for produced in self.step.guests.finish_idle().map_err(|e| self.at_end(e))? {
+                batches.extend(self.settle(None, Ok(produced))?);
+            }
+            Ok(batches)
+        };
+        workers.run(job).await.map_err(to_datafusion)
     }
 
     /// The input in morsels, each with its place.
     fn morsels(
         self: Arc<Self>,
         input: SendableRecordBatchStream,
-    ) -> BoxStream<'static, (Arc<Self>, DfResult<(Place, RecordBatch)>)> {
+    ) -> BoxStream<'static, (Arc<Self>, Flow<(Place, RecordBatch)>)> {
         let this = Arc::clone(&self);
         input
             .flat_map(move |batch| stream::iter(this.cut(batch)))
@@ -296,7 +292,7 @@ impl Partition {
             .boxed()
     }
 
-    fn cut(&self, batch: DfResult<RecordBatch>) -> Vec<DfResult<(Place, RecordBatch)>> {
+    fn cut(&self, batch: Flow<RecordBatch>) -> Vec<Flow<(Place, RecordBatch)>> {
         let batch = match batch {
             Ok(batch) => batch,
             Err(error) => return vec![Err(error)],

@@ -1,0 +1,92 @@
+//! What the process finds around it: files, folders, the environment.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind as IoKind;
+use std::path::{Path, PathBuf};
+
+use sluicegate::error::{Error, Result};
+use sluicegate::spec;
+
+/// The environment, as far as it is UTF-8.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    let decoded = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(decoded).collect()
+}
+
+/// Where compiled plugins are kept: `$SLUICE_CACHE`, or the user's cache folder; none if there is neither.
+pub(crate) fn cache() -> Option<PathBuf> {
+    let absolute = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    absolute("SLUICE_CACHE").or_else(|| {
+        let caches =
+            absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+        Some(caches.join("sluicegate").join("compiled"))
+    })
+}
+
+/// The folder that relative URIs on the command line start from.
+pub(crate) fn working_folder() -> Result<PathBuf> {
+    std::env::current_dir()
+        .map_err(|cause| Error::storage(cause.to_string()).context("find the working folder"))
+}
+
+/// The bytes of a file, or an error that names the nearest existing one.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|cause| unreadable(path, &cause))
+}
+
+/// As `read`, for text.
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?)
+        .map_err(|cause| Error::input(format!("`{}` is not UTF-8: {cause}", path.display())))
+}
+
+/// Writes a file so that it is there as a whole or not at all.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let written = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path));
+    written.map_err(|cause| {
+        // Best effort: the error that is reported is the first one.
+        let _ = std::fs::remove_file(&partial);
+        Error::storage(cause.to_string()).context(format!("write `{}`", path.display()))
+    })
+}
+
+fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
+    let shown = path.display();
+    if cause.kind() != IoKind::NotFound {
+        return Error::storage(cause.to_string()).context(format!("read `{shown}`"));
+    }
+    let error = Error::input(format!("`{shown}` does not exist"));
+    match nearest(path) {
+        Some(near) => error.hint(format!("did you mean `{}`?", near.display())),
+        None => error,
+    }
+}
+
+/// The existing path that `path` is most like: the first missing part is replaced.
+fn nearest(path: &Path) -> Option<PathBuf> {
+    let missing = path.ancestors().take_while(|part| !part.exists()).last()?;
+    let parent = missing.parent()?;
+    let folder = if parent.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        parent
+    };
+    let names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    let near = spec::nearest(
+        missing.file_name()?.to_str()?,
+        names.iter().map(String::as_str),
+    )?;
+    Some(parent.join(near))
+}

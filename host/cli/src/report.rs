@@ -1,0 +1,179 @@
+//! How a command ends: what it prints about a failure, and its exit code.
+
+use std::error::Error as _;
+use std::io::{ErrorKind as IoKind, Write};
+use std::process::ExitCode;
+
+use serde_json::json;
+use sluicegate::error::Error;
+
+/// The exit codes, as `sluice --help` shows them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+    0  success
+    1  internal   a bug in Sluicegate
+    2  usage      the command line is wrong
+    3  input      the application file, a parameter or the data is wrong
+    4  plugin     the plugin is no component, speaks another contract, or imports what is not offered
+    5  guest      the transform returned a fault of its own
+    6  trap       the transform crashed or broke the contract
+    7  limit      a limit was reached
+    8  policy     a policy refused the access
+    9  storage    storage failed or refused
+  130  cancelled  the run was cancelled";
+
+/// The result of a command.
+pub(crate) type Outcome<T = ()> = Result<T, Failure>;
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something for the person to read.
+    Error(Error),
+    /// Whoever read the output has seen enough, as in `sluice head x | head -1`.
+    Closed,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// Prints `text` on standard output.
+pub(crate) fn print(text: &str) -> Outcome {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(cause) if cause.kind() == IoKind::BrokenPipe => Err(Failure::Closed),
+        Err(cause) => {
+            let error = Error::storage(cause.to_string()).context("write to standard output");
+            Err(error.into())
+        }
+    }
+}
+
+/// Prints `value` on standard output, as one line of JSON.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Outcome {
+    let text = serde_json::to_string(value)
+        .map_err(|cause| Error::internal(cause.to_string()).context("write JSON"))?;
+    print(&(text + "\n"))
+}
+
+/// Prints a failure on standard error and yields the exit code.
+pub(crate) fn exit(outcome: Outcome, json: bool) -> ExitCode {
+    match outcome {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Error(error)) => {
+            let text = if json {
+                machine_text(&error)
+            } else {
+                human_text(&error)
+            };
+            eprintln!("{text}");
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn human_text(error: &Error) -> String {
+    let mut lines = vec![format!(
+        "error: failed to {}",
+        printable(&error.to_string())
+    )];
+    lines.extend(
+        causes(error)
+            .iter()
+            .map(|cause| format!("  cause: {}", printable(cause))),
+    );
+    let facts = error.facts().iter();
+    lines.extend(facts.map(|(name, value)| format!("  {name}: {}", printable(value))));
+    lines.extend(
+        error
+            .hints()
+            .iter()
+            .map(|hint| format!("hint: {}", printable(hint))),
+    );
+    lines.join("\n")
+}
+
+fn machine_text(error: &Error) -> String {
+    let facts: serde_json::Map<String, serde_json::Value> = error
+        .facts()
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    json!({
+        "error": {
+            "kind": error.kind().as_str(),
+            "exit_code": error.kind().exit_code(),
+            "message": error.to_string(),
+            "causes": causes(error),
+            "hints": error.hints(),
+            "facts": facts,
+        }
+    })
+    .to_string()
+}
+
+fn causes(error: &Error) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes
+}
+
+/// The text without what could steer a terminal; line breaks stay.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{FFFD}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use sluicegate::error::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_is_listed_with_its_exit_code() {
+        use ErrorKind::{Cancelled, Guest, Input, Internal, Limit, Plugin, Policy, Storage, Trap};
+        for kind in [
+            Internal, Input, Plugin, Guest, Trap, Limit, Policy, Storage, Cancelled,
+        ] {
+            let listed = EXIT_CODES.lines().any(|line| {
+                let mut words = line.split_whitespace();
+                words.next() == Some(&kind.exit_code().to_string())
+                    && words.next() == Some(kind.as_str())
+            });
+            assert!(listed, "{kind:?} is not in the help");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_cause_facts_and_hints() {
+        let error = Error::input("no such column\u{1b}[31m `a`")
+            .context("run `x.toml`")
+            .fact("step", "etl")
+            .hint("columns: `b`")
+            .source(std::io::Error::other("inner"));
+        assert_eq!(
+            human_text(&error),
+            "error: failed to run `x.toml`: no such column\u{FFFD}[31m `a`\n  cause: inner\n  \
+             step: etl\nhint: columns: `b`"
+        );
+        let machine: serde_json::Value = serde_json::from_str(&machine_text(&error)).unwrap();
+        assert_eq!(machine["error"]["exit_code"], 3);
+        assert_eq!(machine["error"]["facts"]["step"], "etl");
+    }
+}

@@ -1,0 +1,138 @@
+//! `sluice run`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{SecondsFormat, Utc};
+use clap::Args;
+use sluicegate::error::{Error, Result, ResultExt as _};
+use sluicegate::run::{self, Options, Progress, Summary};
+use sluicegate::spec::{Application, ApplicationFile};
+
+use crate::limits::LimitFlags;
+use crate::report::Outcome;
+use crate::{interrupt, place, progress, summary};
+
+/// Runs an application: reads its inputs, applies its transforms, writes its output
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The application file
+    application: PathBuf,
+    /// Gives a parameter a value; may be repeated
+    #[arg(short, long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    parameters: Vec<(String, String)>,
+    /// Prints the executed plan with its metrics
+    #[arg(long)]
+    explain: bool,
+    /// Shows neither progress nor the transforms' messages
+    #[arg(short, long)]
+    quiet: bool,
+    /// Threads for transforms and partitions; one per core unless told
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Compiles plugins anew and keeps nothing
+    #[arg(long)]
+    no_cache: bool,
+    #[command(flatten)]
+    limits: LimitFlags,
+}
+
+fn parameter(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// Runs the application and prints its summary.
+pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
+    let doing = || format!("run `{}`", arguments.application.display());
+    let run_id = uuid::Uuid::now_v7().to_string();
+    let application = application(arguments, &run_id).with_context(doing)?;
+    let output = application.output.uri.to_string();
+    let done = execute(application, arguments, run_id).with_context(doing)?;
+    if json {
+        return summary::print_json(&done, &output);
+    }
+    if !arguments.quiet {
+        summary::print_logs(&done);
+    }
+    summary::print(&done, &output)
+}
+
+/// The application of the file, with the parameters and limits of the command line.
+fn application(arguments: &Arguments, run_id: &str) -> Result<Application> {
+    let path = &arguments.application;
+    let file = ApplicationFile::parse(&place::read_text(path)?, &path.to_string_lossy())?;
+    let mut given = BTreeMap::new();
+    for (name, value) in &arguments.parameters {
+        if given.insert(name.clone(), value.clone()).is_some() {
+            return Err(Error::input(format!("parameter `{name}` is given twice")));
+        }
+    }
+    let mut application = file.resolve(&folder_of(path)?, &given, &built_in(run_id))?;
+    arguments.limits.apply(&mut application.limits)?;
+    Ok(application)
+}
+
+/// The absolute folder of the application file, which its relative paths start from.
+fn folder_of(path: &Path) -> Result<String> {
+    let absolute = std::path::absolute(path)
+        .map_err(|cause| Error::storage(cause.to_string()).context("find the working folder"))?;
+    let folder = absolute.parent().unwrap_or(&absolute);
+    let text = folder
+        .to_str()
+        .ok_or_else(|| Error::input(format!("the folder `{}` is not UTF-8", folder.display())))?;
+    Ok(text.to_owned())
+}
+
+/// What `${run.id}` and its like stand for.
+fn built_in(run_id: &str) -> BTreeMap<String, String> {
+    let now = Utc::now();
+    BTreeMap::from([
+        ("run.id".to_owned(), run_id.to_owned()),
+        ("run.date".to_owned(), now.date_naive().to_string()),
+        (
+            "run.time".to_owned(),
+            now.to_rfc3339_opts(SecondsFormat::Secs, true),
+        ),
+    ])
+}
+
+fn execute(application: Application, arguments: &Arguments, run_id: String) -> Result<Summary> {
+    let watched = Arc::new(Progress::default());
+    let options = Options {
+        run_id,
+        environment: place::environment(),
+        cache: if arguments.no_cache {
+            None
+        } else {
+            place::cache()
+        },
+        threads: arguments.threads,
+        explain: arguments.explain,
+        progress: Arc::clone(&watched),
+    };
+    let runtime = runtime(arguments.threads)?;
+    runtime.spawn(interrupt::watch(Arc::clone(&watched)));
+    if !arguments.quiet {
+        runtime.spawn(progress::draw(watched));
+    }
+    let done = runtime.block_on(run::execute(application, options));
+    // Drops the watchers, and does not wait for storage that does not answer.
+    runtime.shutdown_background();
+    done
+}
+
+/// A runtime for what waits; zero threads takes one per core.
+pub(crate) fn runtime(threads: usize) -> Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if threads > 0 {
+        builder.worker_threads(threads);
+    }
+    builder
+        .enable_all()
+        .build()
+        .map_err(|cause| Error::internal(cause.to_string()).context("start the threads"))
+}

@@ -1,0 +1,138 @@
+//! What a finished run prints.
+
+use std::fmt::Write as _;
+
+use indicatif::{DecimalBytes, HumanCount};
+use serde::Serialize;
+use sluicegate::run::Summary;
+
+use crate::report::{self, Outcome, printable};
+
+/// Files that are listed; the others are counted.
+const FILES_LISTED: usize = 10;
+
+#[derive(Serialize)]
+struct Machine<'a> {
+    #[serde(flatten)]
+    summary: &'a Summary,
+    output: &'a str,
+    /// Most memory that the process held at once, where the system tells.
+    peak_rss: Option<u64>,
+}
+
+/// Prints the summary as one line of JSON.
+pub(crate) fn print_json(summary: &Summary, output: &str) -> Outcome {
+    report::print_json(&Machine {
+        summary,
+        output,
+        peak_rss: peak_rss(),
+    })
+}
+
+/// Prints the transforms' messages on standard error.
+pub(crate) fn print_logs(summary: &Summary) {
+    for line in &summary.logs {
+        eprintln!("{} {}: {}", line.level, line.step, printable(&line.message));
+    }
+}
+
+/// Prints the summary for people.
+pub(crate) fn print(summary: &Summary, output: &str) -> Outcome {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    let _ = figures(summary, &mut text);
+    let _ = files(summary, output, &mut text);
+    if let Some(plan) = &summary.explain {
+        let _ = writeln!(text, "\n{}", plan.trim_end());
+    }
+    report::print(&text)
+}
+
+fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
+    let Summary {
+        rows_in,
+        rows_out,
+        rows_rejected,
+        seconds,
+        ..
+    } = summary;
+    writeln!(
+        text,
+        "{} ({})",
+        printable(&summary.application),
+        summary.run_id
+    )?;
+    writeln!(
+        text,
+        "  rows    {} in, {} out, {} rejected",
+        HumanCount(*rows_in),
+        HumanCount(*rows_out),
+        HumanCount(*rows_rejected)
+    )?;
+    let (read, written) = (
+        DecimalBytes(summary.bytes_read),
+        DecimalBytes(summary.bytes_written),
+    );
+    writeln!(text, "  bytes   {read} read, {written} written")?;
+    // In whole milliseconds, of which there is at least one: a figure for people.
+    let milliseconds = std::time::Duration::from_secs_f64(seconds.max(0.001))
+        .as_millis()
+        .max(1);
+    let rate =
+        |count: u64| u64::try_from(u128::from(count) * 1000 / milliseconds).unwrap_or(u64::MAX);
+    writeln!(
+        text,
+        "  time    {seconds:.3} s, {} rows/s, {}/s",
+        HumanCount(rate(*rows_in)),
+        DecimalBytes(rate(summary.bytes_read))
+    )?;
+    for step in &summary.steps {
+        writeln!(
+            text,
+            "  step    {}: {} in, {} out, {} rejected; {:.3} s in the guest, {:.3} s in the host around it, \
+             {} instances",
+            printable(&step.name),
+            HumanCount(step.rows_in),
+            HumanCount(step.rows_out),
+            HumanCount(step.rows_rejected),
+            step.guest_seconds,
+            step.host_seconds,
+            step.instances
+        )?;
+    }
+    let pool = DecimalBytes(summary.peak_memory);
+    match peak_rss() {
+        Some(process) => writeln!(
+            text,
+            "  memory  {} at most, {pool} of it accounted",
+            DecimalBytes(process)
+        ),
+        None => writeln!(text, "  memory  {pool} accounted at most"),
+    }
+}
+
+fn files(summary: &Summary, output: &str, text: &mut String) -> std::fmt::Result {
+    writeln!(text, "  output  {}", printable(output))?;
+    for file in summary.files.iter().take(FILES_LISTED) {
+        let (rows, bytes) = (HumanCount(file.rows), DecimalBytes(file.bytes));
+        writeln!(
+            text,
+            "          {}  {rows} rows, {bytes}",
+            printable(&file.path)
+        )?;
+    }
+    match summary.files.len().saturating_sub(FILES_LISTED) {
+        0 => Ok(()),
+        more => writeln!(text, "          and {more} more files"),
+    }
+}
+
+/// The most memory that the process ever held, in bytes, as Linux tells it.
+fn peak_rss() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}

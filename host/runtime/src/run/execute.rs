@@ -1,0 +1,242 @@
+//! The way of a run from its application to its commit.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::logs::Logs;
+use super::open::{files_of, with_schema};
+use super::summary::{FileSummary, StepSummary, Summary};
+use super::{Options, plugin_bytes, threads};
+use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
+use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::spec::{Application, Source};
+use crate::storage::{Meter, Staging, Stores};
+
+/// How often a run looks at its clock and its cancel switch, and tells how far it is.
+const BEAT: Duration = Duration::from_millis(50);
+
+/// A run.
+pub(super) struct Execution {
+    application: Application,
+    options: Options,
+    engine: Engine,
+    sandbox: Sandbox,
+    stores: Stores,
+    meter: Arc<Meter>,
+    logs: Logs,
+    started: Instant,
+}
+
+/// What the partitions of a run wrote.
+struct Written {
+    files: Vec<WrittenFile>,
+    plan: Planned,
+}
+
+impl Execution {
+    pub(super) fn new(application: Application, options: Options) -> Result<Self> {
+        let meter = Arc::new(Meter::default());
+        Ok(Self {
+            engine: Engine::new(&application.limits, threads(options.threads))?,
+            sandbox: Sandbox::new(SandboxConfig {
+                cache: options.cache.clone(),
+                ..SandboxConfig::default()
+            })?,
+            stores: Stores::new(options.environment.clone(), Arc::clone(&meter)),
+            logs: Logs::default(),
+            started: Instant::now(),
+            application,
+            options,
+            meter,
+        })
+    }
+
+    /// Everything that can fail for a reason known beforehand fails before the first row is read; and
+    /// whatever fails leaves nothing behind.
+    pub(super) async fn run(mut self) -> Result<Summary> {
+        let logical = self.plan().await?;
+        let plan = self.engine.plan(&logical).await.context("plan the run")?;
+        let output = &self.application.output;
+        let preparing = || format!("prepare the output `{}`", output.uri);
+        let place = self.stores.open_output(&output.uri).with_context(preparing)?;
+        let staging = Staging::begin(&place, output.mode, &self.options.run_id);
+        let staging = Arc::new(staging.await.with_context(preparing)?);
+        let outcome = self.write(plan, Arc::clone(&staging)).await;
+        let written = match outcome {
+            Ok(written) => written,
+            Err(error) => {
+                // The first failure is the one to report; what could not be given up is hidden anyway.
+                drop(staging.abort().await);
+                return Err(error);
+            }
+        };
+        self.commit(staging, written).await
+    }
+
+    /// The plan of the application: its inputs, and its steps on top of them.
+    async fn plan(&mut self) -> Result<LogicalPlan> {
+        let mut inputs = Vec::new();
+        let mut bytes = 0;
+        for (index, input) in std::mem::take(&mut self.application.inputs).into_iter().enumerate() {
+            let files = files_of(&self.stores, &input.name, &input.uri).await?;
+            bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
+            let input = with_schema(&self.stores, input).await?;
+            inputs.push(self.engine.scan(index, &input, &files).await?);
+        }
+        self.options.progress.bytes_total.store(bytes, Ordering::Relaxed);
+        let mut steps: Vec<LogicalPlan> = Vec::new();
+        for step in &self.application.steps {
+            let below = source(&inputs, &steps, step.from)?;
+            let component = plugin_bytes(&self.stores, &step.plugin, &step.name).await?;
+            let sandbox = self.sandbox.clone();
+            let plugin = tokio::task::spawn_blocking(move || sandbox.load(&component))
+                .await
+                .map_err(|error| Error::internal("compile a plugin").source(error))?
+                .with_context(|| format!("load the plugin `{}` of step `{}`", step.plugin, step.name))?;
+            let progress = Arc::clone(&self.options.progress);
+            let watch = Watch {
+                logs: self.logs.of(&step.name),
+                cancel: Arc::new(move || progress.is_cancelled()),
+            };
+            steps.push(self.engine.transform(step, plugin, watch, below).await?);
+        }
+        source(&inputs, &steps, self.application.output.from)
+    }
+
+    /// Executes all partitions side by side into staged files.
+    async fn write(&self, plan: Planned, staging: Arc<Staging>) -> Result<Written> {
+        let rows_out = Arc::new(AtomicU64::new(0));
+        let sink = Arc::new(Sink {
+            output: self.application.output.clone(),
+            schema: plan.schema(),
+            staging,
+            run_id: self.options.run_id.clone(),
+            bytes_max: self.application.limits.output_bytes,
+            bytes: AtomicU64::new(0),
+            rows: Arc::clone(&rows_out),
+        });
+        let mut partitions = JoinSet::new();
+        for partition in 0..plan.partitions() {
+            let stream = plan.execute(partition)?;
+            let sink = Arc::clone(&sink);
+            partitions.spawn(async move { (partition, sink.write(partition, stream).await) });
+        }
+        let mut done = self.supervise(partitions, &plan, &rows_out).await?;
+        done.sort_by_key(|(partition, _)| *partition);
+        let mut files: Vec<_> = done.into_iter().flat_map(|(_, files)| files).collect();
+        if files.is_empty() {
+            files = sink.write_empty().await?;
+        }
+        Ok(Written { files, plan })
+    }
+
+    /// Waits for the partitions, within the limits of the run.
+    async fn supervise(
+        &self,
+        mut partitions: JoinSet<(usize, Result<Vec<WrittenFile>>)>,
+        plan: &Planned,
+        rows_out: &AtomicU64,
+    ) -> Result<Vec<(usize, Vec<WrittenFile>)>> {
+        let mut done = Vec::new();
+        let mut beat = tokio::time::interval(BEAT);
+        let outcome = loop {
+            tokio::select! {
+                next = partitions.join_next() => match next {
+                    None => break Ok(done),
+                    Some(Ok((partition, Ok(files)))) => done.push((partition, files)),
+                    Some(Ok((_, Err(error)))) => break Err(error),
+                    Some(Err(error)) => {
+                        break Err(Error::internal("a partition's task failed").source(error));
+                    }
+                },
+                _ = beat.tick() => if let Err(error) = self.beat(plan, rows_out) {
+                    break Err(error);
+                },
+            }
+        };
+        if outcome.is_err() {
+            // Guests that still run stop at their next tick; nobody waits for their batch.
+            partitions.shutdown().await;
+        }
+        self.tell(plan, rows_out);
+        outcome
+    }
+
+    fn beat(&self, plan: &Planned, rows_out: &AtomicU64) -> Result<()> {
+        self.tell(plan, rows_out);
+        if self.options.progress.is_cancelled() {
+            return Err(Error::new(ErrorKind::Cancelled, "the run was cancelled"));
+        }
+        let limit = self.application.limits.wall_time;
+        if self.started.elapsed() <= limit {
+            return Ok(());
+        }
+        Err(Error::limit(
+            "wall_time",
+            format!("{limit:?}"),
+            "raise `wall_time` under `[limits]`, or run with `--limit-wall-time`",
+        ))
+    }
+
+    fn tell(&self, plan: &Planned, rows_out: &AtomicU64) {
+        let progress = &self.options.progress;
+        let read = self.meter.read.load(Ordering::Relaxed);
+        progress.bytes_read.store(read, Ordering::Relaxed);
+        progress.rows_in.store(plan.rows_read(), Ordering::Relaxed);
+        progress.rows_out.store(rows_out.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    async fn commit(self, staging: Arc<Staging>, written: Written) -> Result<Summary> {
+        let rows_out = written.files.iter().map(|file| file.rows).sum();
+        let mut files = Vec::with_capacity(written.files.len());
+        let mut finished = Vec::with_capacity(written.files.len());
+        for WrittenFile { file, rows } in written.files {
+            files.push(FileSummary {
+                path: file.path.clone(),
+                rows,
+                bytes: file.bytes,
+            });
+            finished.push(file);
+        }
+        let staging = Arc::into_inner(staging)
+            .ok_or_else(|| Error::internal("a partition outlived its run"))?;
+        staging
+            .commit(finished, rows_out)
+            .await
+            .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
+        Ok(self.summary(files, rows_out, &written.plan))
+    }
+
+    fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: &Planned) -> Summary {
+        let steps: Vec<StepSummary> = plan.steps().into_iter().map(StepSummary::from).collect();
+        Summary {
+            run_id: self.options.run_id.clone(),
+            application: self.application.name.clone(),
+            rows_in: plan.rows_read(),
+            rows_out,
+            rows_rejected: steps.iter().map(|step| step.rows_rejected).sum(),
+            bytes_read: self.meter.read.load(Ordering::Relaxed),
+            bytes_written: self.meter.written.load(Ordering::Relaxed),
+            seconds: self.started.elapsed().as_secs_f64(),
+            peak_memory: self.engine.peak_memory(),
+            steps,
+            files,
+            logs: self.logs.take(),
+            explain: self.options.explain.then(|| plan.explain()),
+        }
+    }
+}
+
+fn source(inputs: &[LogicalPlan], steps: &[LogicalPlan], from: Source) -> Result<LogicalPlan> {
+    let found = match from {
+        Source::Input(index) => inputs.get(index),
+        Source::Step(index) => steps.get(index),
+    };
+    found
+        .cloned()
+        .ok_or_else(|| Error::internal("an application reads from a source that it does not have"))
+}

@@ -1,0 +1,55 @@
+//! Finds the files of an input and reads small files whole.
+
+use bytes::Bytes;
+
+use crate::engine::Files;
+use crate::error::{Error, Result, ResultExt};
+use crate::spec::{Input, InputFormat, SchemaSource, Scheme, Uri, parse_schema};
+use crate::storage::{Stores, list, read_whole};
+
+/// Bytes of a schema file.
+const SCHEMA_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// The files of the input `name` at `uri`, all checked to exist.
+pub(super) async fn files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<Files> {
+    let opening = || format!("open input `{name}`");
+    let place = stores.open_input(uri).with_context(opening)?;
+    let objects = list(&place, uri.pattern()).await.with_context(opening)?;
+    // Keys are relative to what the store is rooted at: a folder, a bucket or a host.
+    let origin = if place.path.as_ref().is_empty() {
+        place.uri.as_folder().to_string()
+    } else if uri.scheme() == Scheme::File {
+        place.uri.parent().to_string()
+    } else {
+        format!("{}://{}/", uri.scheme().as_str(), uri.authority())
+    };
+    Ok(Files {
+        store: place.store,
+        objects,
+        origin,
+        local: uri.scheme() == Scheme::File,
+    })
+}
+
+/// `input` with the schema of its schema file, if it names one.
+pub(super) async fn with_schema(stores: &Stores, mut input: Input) -> Result<Input> {
+    let source = match &mut input.format {
+        InputFormat::Csv(options) => &mut options.schema,
+        InputFormat::Json(options) => &mut options.schema,
+        InputFormat::Parquet | InputFormat::Arrow => return Ok(input),
+    };
+    if let SchemaSource::File(uri) = source {
+        let bytes = read_file(stores, uri, SCHEMA_BYTES_MAX).await;
+        let bytes = bytes.with_context(|| format!("read the schema of input `{}`", input.name))?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| Error::input(format!("the schema file `{uri}` is not UTF-8")))?;
+        *source = SchemaSource::Explicit(parse_schema(text, &uri.to_string())?);
+    }
+    Ok(input)
+}
+
+/// The content of a file of at most `bytes_max` bytes.
+pub(super) async fn read_file(stores: &Stores, uri: &Uri, bytes_max: u64) -> Result<Bytes> {
+    let place = stores.open_input(uri)?;
+    read_whole(&place, bytes_max).await
+}

@@ -1,0 +1,194 @@
+//! Writing files that appear whole or not at all.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path as FsPath, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cap_std::fs::{Dir, OpenOptions};
+use object_store::path::Path;
+use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
+
+use super::folder::{Folder, failure, object_meta, relative, temporary_beside};
+
+/// Tries to make a file whose folder another writer removes meanwhile.
+const CREATIONS_MAX: usize = 8;
+
+/// A file under a hidden name, beside the one it will become. Removed when dropped.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    folder: Arc<Folder>,
+    dir: Arc<Dir>,
+    location: Path,
+    target: PathBuf,
+    hidden: PathBuf,
+    file: Arc<File>,
+    /// Whether the hidden name is gone.
+    published: bool,
+}
+
+impl Temporary {
+    pub(super) fn create(folder: &Arc<Folder>, location: &Path) -> Result<Self> {
+        let target = relative(location)?;
+        let hidden = temporary_beside(&target);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        let mut tries = 0;
+        let (dir, file) = loop {
+            tries += 1;
+            let made = folder.dir_for(&target).and_then(|dir| {
+                let file = dir.open_with(&hidden, &options)?;
+                Ok((dir, file))
+            });
+            match made {
+                Ok(made) => break made,
+                Err(error) if is_gone(&error) && tries < CREATIONS_MAX => {}
+                Err(error) => return Err(failure(location, error)),
+            }
+        };
+        Ok(Self {
+            folder: Arc::clone(folder),
+            dir,
+            location: location.clone(),
+            target,
+            hidden,
+            file: Arc::new(file.into_std()),
+            published: false,
+        })
+    }
+
+    pub(super) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.file
+            .write_all_at(bytes, offset)
+            .map_err(|error| failure(&self.location, error))
+    }
+
+    pub(super) fn copy_from(&self, source: &mut File) -> Result<()> {
+        io::copy(source, &mut self.file.as_ref())
+            .map(drop)
+            .map_err(|error| failure(&self.location, error))
+    }
+
+    /// Gives the file its name, in place of what has it.
+    pub(super) fn publish(mut self) -> Result<PutResult> {
+        let location = self.location.clone();
+        let publish = |this: &mut Self| {
+            this.file.sync_all()?;
+            this.dir.rename(&this.hidden, &this.dir, &this.target)?;
+            this.published = true;
+            this.sync_folder()
+        };
+        publish(&mut self).map_err(|error| failure(&location, error))?;
+        self.result()
+    }
+
+    /// Gives the file its name unless something has it.
+    pub(super) fn publish_new(self) -> Result<PutResult> {
+        let publish = || {
+            self.file.sync_all()?;
+            // Unlike renaming, linking fails if the name is taken. The hidden name goes with `self`.
+            self.dir.hard_link(&self.hidden, &self.dir, &self.target)?;
+            self.sync_folder()
+        };
+        publish().map_err(|error| failure(&self.location, error))?;
+        self.result()
+    }
+
+    /// Makes the name itself outlast a crash of the machine.
+    fn sync_folder(&self) -> io::Result<()> {
+        let parent = self
+            .target
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
+        // Opened as a file: the handle of a `Dir` is for resolving names only.
+        self.dir
+            .open(parent.unwrap_or(FsPath::new(".")))?
+            .sync_all()
+    }
+
+    fn result(&self) -> Result<PutResult> {
+        let metadata = self.dir.metadata(&self.target);
+        let metadata = metadata.map_err(|error| failure(&self.location, error))?;
+        let meta = object_meta(self.location.clone(), &metadata)?;
+        Ok(PutResult {
+            e_tag: meta.e_tag,
+            version: None,
+        })
+    }
+}
+
+/// A folder that was removed between being made and being written to.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.published {
+            // Nobody is left to tell if this fails, and the name is hidden from every reader.
+            let _ = self.dir.remove_file(&self.hidden);
+            self.folder.prune(&self.target);
+        }
+    }
+}
+
+/// An upload of several parts, each written at its place.
+#[derive(Debug)]
+pub(super) struct LocalUpload {
+    /// None once it is completed or aborted.
+    temporary: Option<Arc<Temporary>>,
+    offset: u64,
+}
+
+impl LocalUpload {
+    pub(super) fn new(temporary: Temporary) -> Self {
+        Self {
+            temporary: Some(Arc::new(temporary)),
+            offset: 0,
+        }
+    }
+}
+
+fn over() -> Error {
+    Error::Generic {
+        store: "file",
+        source: "upload is completed or aborted already".into(),
+    }
+}
+
+#[async_trait]
+impl MultipartUpload for LocalUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let mut offset = self.offset;
+        self.offset += data.content_length() as u64;
+        let temporary = self.temporary.clone();
+        Box::pin(async move {
+            let temporary = temporary.ok_or_else(over)?;
+            tokio::task::spawn_blocking(move || {
+                for bytes in &data {
+                    temporary.write_at(bytes, offset)?;
+                    offset += bytes.len() as u64;
+                }
+                Ok(())
+            })
+            .await?
+        })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let temporary = self.temporary.take().ok_or_else(over)?;
+        let temporary = Arc::into_inner(temporary).ok_or_else(|| Error::Generic {
+            store: "file",
+            source: "upload is completed before its parts are written".into(),
+        })?;
+        tokio::task::spawn_blocking(move || temporary.publish()).await?
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        let temporary = self.temporary.take().ok_or_else(over)?;
+        tokio::task::spawn_blocking(move || drop(temporary)).await?;
+        Ok(())
+    }
+}

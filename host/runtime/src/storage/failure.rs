@@ -1,0 +1,64 @@
+//! Errors of stores, for people.
+
+use std::error::Error as StdError;
+
+use object_store::Error as StoreError;
+
+use crate::error::{Error, ErrorKind};
+
+/// Characters of a store's own text that are kept: servers answer with whole pages.
+const CAUSE_CHARS_MAX: usize = 400;
+
+/// What a store said, as an error about `what`, such as a URI.
+///
+/// What does not exist is the user's to correct, everything else the storage's.
+#[must_use]
+pub fn storage_error(what: &str, error: StoreError) -> Error {
+    match &error {
+        StoreError::NotFound { .. } => Error::input(format!("`{what}` does not exist")),
+        StoreError::AlreadyExists { .. } => Error::storage(format!("`{what}` exists already")),
+        StoreError::PermissionDenied { source, .. } => {
+            let cause = cause(source.as_ref());
+            Error::storage(format!("access to `{what}` is denied: {cause}")).hint(
+                "check the permissions; a symbolic link may not lead out of the folder that is named",
+            )
+        }
+        StoreError::Unauthenticated { source, .. } => {
+            let cause = cause(source.as_ref());
+            Error::storage(format!("credentials for `{what}` are not accepted: {cause}"))
+                .hint("check `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`")
+        }
+        StoreError::InvalidPath { source } => {
+            Error::input(format!("`{what}` is no valid name: {}", cause(source)))
+        }
+        other => {
+            let error = Error::new(ErrorKind::Storage, format!("`{what}`: {}", cause(other)));
+            let text = cause(other);
+            if text.contains("No space left") {
+                error.hint("free some space, or write somewhere else")
+            } else {
+                error
+            }
+        }
+    }
+    .source(error)
+}
+
+/// The innermost texts of an error, on one line and of bounded length.
+fn cause(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut inner = error.source();
+    while let Some(error) = inner {
+        let part = error.to_string();
+        if !text.contains(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        inner = error.source();
+    }
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(CAUSE_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line,
+    }
+}

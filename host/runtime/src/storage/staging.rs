@@ -1,0 +1,224 @@
+//! Files of a run that appear when all of them are complete.
+//!
+//! While a run goes on, its files are uploads that are not completed: in a bucket nothing is visible of
+//! them, on a local disk they have hidden names beside their final ones. [`Staging::commit`] completes
+//! them all, then removes what an overwrite replaces, and writes `_SUCCESS` last.
+//!
+//! Atomic today: each file appears whole or not at all; a run that fails or is cancelled before its
+//! commit leaves nothing under a final name; and a commit that fails takes back what it completed.
+//! Not atomic yet: a reader who lists during a commit may see some of the new files, or, with
+//! overwrite, old ones beside new ones; a machine that stops in that moment leaves that state, without
+//! `_SUCCESS`, and hidden files that nobody removes. A reader who waits for `_SUCCESS` sees none of
+//! this, except that an overwrite removes the old marker first.
+
+mod commit;
+mod file;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{MultipartUpload, ObjectMeta, ObjectStoreExt};
+use serde::Serialize;
+
+pub use file::{FinishedFile, StagedFile};
+
+use super::failure::storage_error;
+use super::listing::{below, is_hidden};
+use super::stores::Place;
+use crate::error::{Error, Result};
+use crate::spec::Mode;
+
+/// Files of one run; more of them are of no use to a reader.
+const FILES_MAX: usize = 100_000;
+
+/// Objects that an overwrite may replace.
+const REPLACED_MAX: usize = 1_000_000;
+
+/// The name of the marker that a finished run leaves.
+const SUCCESS: &str = "_SUCCESS";
+
+/// How a name ends, its compression aside, that is data and may be replaced.
+const DATA_EXTENSIONS: [&str; 11] = [
+    "parquet", "csv", "tsv", "json", "ndjson", "jsonl", "arrow", "feather", "orc", "avro", "crc",
+];
+
+/// An upload that can be aborted from elsewhere. None once it is completed or aborted.
+type Slot = Arc<Mutex<Option<Box<dyn MultipartUpload>>>>;
+
+fn take(slot: &Slot) -> Option<Box<dyn MultipartUpload>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// The files of one run at one place, none of them visible yet.
+///
+/// Dropping it removes local files that are not committed; uploads to a bucket are given up only by
+/// [`abort`](Self::abort), which has to be awaited.
+#[derive(Debug)]
+pub struct Staging {
+    place: Place,
+    mode: Mode,
+    run_id: String,
+    uploads: Mutex<Vec<Slot>>,
+}
+
+/// What a commit made visible.
+#[derive(Clone, Debug, Serialize)]
+pub struct Committed {
+    /// The run that wrote it.
+    pub run: String,
+    /// Relative to the output.
+    pub files: Vec<CommittedFile>,
+    /// Rows of all files.
+    pub rows: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+}
+
+/// One file of a commit.
+#[derive(Clone, Debug, Serialize)]
+pub struct CommittedFile {
+    /// Relative to the output.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl Staging {
+    /// Prepares to write below `place`.
+    ///
+    /// # Errors
+    ///
+    /// Refuses, by the mode: what exists already with [`Mode::ErrorIfExists`]; files that are not
+    /// data, which would be lost, with [`Mode::Overwrite`].
+    pub async fn begin(place: &Place, mode: Mode, run_id: &str) -> Result<Self> {
+        let staging = Self {
+            place: place.clone(),
+            mode,
+            run_id: run_id.to_owned(),
+            uploads: Mutex::default(),
+        };
+        match mode {
+            Mode::ErrorIfExists => staging.refuse_existing().await?,
+            Mode::Overwrite => drop(staging.replaced().await?),
+            Mode::Append => {}
+        }
+        Ok(staging)
+    }
+
+    /// Begins a file; `relative` is its final name below the output, such as
+    /// `date=2024-01-31/part-00000-run.parquet`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the name is malformed, if there are too many files, or if storage refuses.
+    pub async fn create(&self, relative: &str) -> Result<StagedFile> {
+        let invalid = || Error::internal(format!("`{relative}` is no name of a file"));
+        let path = Path::parse(relative).map_err(|_| invalid())?;
+        if path.as_ref() != relative || relative.is_empty() {
+            return Err(invalid());
+        }
+        if self.uploads().len() >= FILES_MAX {
+            let raise = "raise `target_file_bytes`, or use fewer partitions";
+            return Err(Error::limit("files of a run", FILES_MAX, raise));
+        }
+        let location: Path = self.place.path.parts().chain(path.parts()).collect();
+        let what = format!("{}{relative}", self.place.uri.as_folder());
+        let upload = self
+            .place
+            .store
+            .put_multipart(&location)
+            .await
+            .map_err(|error| storage_error(&what, error).context("begin a file"))?;
+        let slot: Slot = Arc::new(Mutex::new(Some(upload)));
+        self.uploads().push(Arc::clone(&slot));
+        Ok(StagedFile::new(
+            relative.to_owned(),
+            what,
+            location,
+            slot,
+            self.place.part_bytes,
+        ))
+    }
+
+    /// Gives up all files that are not committed. Can be called at any time, and more than once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if storage does; what could be removed is removed all the same.
+    pub async fn abort(&self) -> Result<()> {
+        let slots = std::mem::take(&mut *self.uploads());
+        let mut outcome = Ok(());
+        for slot in slots {
+            let Some(mut upload) = take(&slot) else {
+                continue;
+            };
+            if let Err(error) = upload.abort().await {
+                let what = self.place.uri.to_string();
+                outcome = Err(storage_error(&what, error).context("give up an unfinished file"));
+            }
+        }
+        outcome
+    }
+
+    fn uploads(&self) -> std::sync::MutexGuard<'_, Vec<Slot>> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn refuse_existing(&self) -> Result<()> {
+        let mut listing = self.place.store.list(Some(&self.place.path));
+        let failed = |error| storage_error(&self.place.uri.to_string(), error);
+        while let Some(meta) = listing.try_next().await.map_err(failed)? {
+            let name = below(&self.place.path, &meta.location);
+            if !is_hidden(name) {
+                return Err(Error::input(format!(
+                    "output `{}` exists already: it holds `{name}`",
+                    self.place.uri
+                ))
+                .hint("`mode = \"append\"` adds files to it, `mode = \"overwrite\"` replaces it, or choose another `uri`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What an overwrite removes: data, and what is hidden.
+    async fn replaced(&self) -> Result<Vec<Path>> {
+        let mut listing = self.place.store.list(Some(&self.place.path));
+        let failed = |error| storage_error(&self.place.uri.to_string(), error);
+        let mut replaced = Vec::new();
+        while let Some(ObjectMeta { location, .. }) = listing.try_next().await.map_err(failed)? {
+            let name = below(&self.place.path, &location);
+            if !is_replaceable(name) {
+                return Err(Error::input(format!(
+                    "output `{}` holds `{name}`, which is no data and would be lost",
+                    self.place.uri
+                ))
+                .hint("choose a folder of its own for the output, or remove the file yourself"));
+            }
+            replaced.push(location);
+            if replaced.len() > REPLACED_MAX {
+                let raise = "remove the folder yourself, and run again";
+                return Err(Error::limit("objects of an overwrite", REPLACED_MAX, raise));
+            }
+        }
+        Ok(replaced)
+    }
+}
+
+/// Whether a name is data: by its extension, or because tools that write data sets name files so.
+fn is_replaceable(name: &str) -> bool {
+    let file = name
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let plain = [".gz", ".zst", ".bz2", ".xz", ".lz4", ".snappy"]
+        .iter()
+        .find_map(|end| file.strip_suffix(end))
+        .unwrap_or(&file);
+    let extension = plain.rsplit_once('.').map(|(_, extension)| extension);
+    let is_marker = matches!(file.as_str(), "_success" | "_metadata" | "_common_metadata");
+    is_marker
+        || file.starts_with("part-")
+        || extension.is_some_and(|extension| DATA_EXTENSIONS.contains(&extension))
+}

@@ -1,0 +1,173 @@
+//! One file on its way.
+
+use std::fmt;
+
+use bytes::Bytes;
+use object_store::path::Path;
+use object_store::{Error as StoreError, PutPayload};
+use std::sync::PoisonError;
+use tokio::task::JoinSet;
+
+use super::{Slot, storage_error};
+use crate::error::{Error, Result};
+
+/// Parts of one file that are under way at once: one travels while the next is filled.
+const PARTS_IN_FLIGHT_MAX: usize = 3;
+
+/// Parts of one file, by the rules of S3.
+const PARTS_MAX: usize = 10_000;
+
+/// A file that is being written. Nothing of it is visible.
+pub struct StagedFile {
+    relative: String,
+    /// For errors.
+    what: String,
+    location: Path,
+    slot: Slot,
+    part_bytes: usize,
+    pending: Vec<Bytes>,
+    pending_bytes: usize,
+    parts: usize,
+    bytes: u64,
+    in_flight: JoinSet<Result<(), StoreError>>,
+}
+
+/// A file whose parts are all stored. It appears with the commit.
+pub struct FinishedFile {
+    /// Relative to the output.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    pub(super) location: Path,
+    pub(super) slot: Slot,
+}
+
+impl fmt::Debug for StagedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            relative, bytes, ..
+        } = self;
+        f.debug_struct("StagedFile")
+            .field("path", relative)
+            .field("bytes", bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for FinishedFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, bytes, .. } = self;
+        f.debug_struct("FinishedFile")
+            .field("path", path)
+            .field("bytes", bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StagedFile {
+    pub(super) fn new(
+        relative: String,
+        what: String,
+        location: Path,
+        slot: Slot,
+        part_bytes: usize,
+    ) -> Self {
+        Self {
+            relative,
+            what,
+            location,
+            slot,
+            part_bytes: part_bytes.max(1),
+            pending: Vec::new(),
+            pending_bytes: 0,
+            parts: 0,
+            bytes: 0,
+            in_flight: JoinSet::new(),
+        }
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Adds to the file. Waits while too many parts are under way, so memory stays bounded.
+    ///
+    /// If the future is dropped, the file has to be given up.
+    ///
+    /// # Errors
+    ///
+    /// Fails if storage does, or if the file was aborted.
+    pub async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
+        self.bytes += bytes.len() as u64;
+        while !bytes.is_empty() {
+            let room = self.part_bytes - self.pending_bytes;
+            let piece = bytes.split_to(room.min(bytes.len()));
+            self.pending_bytes += piece.len();
+            self.pending.push(piece);
+            if self.pending_bytes == self.part_bytes {
+                self.send().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores what is left, and waits until every part is stored. The file is complete, and not
+    /// visible.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn finish(mut self) -> Result<FinishedFile> {
+        // An upload without any part is no file to some stores.
+        if self.pending_bytes > 0 || self.parts == 0 {
+            self.send().await?;
+        }
+        while !self.in_flight.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(FinishedFile {
+            path: self.relative,
+            bytes: self.bytes,
+            location: self.location,
+            slot: self.slot,
+        })
+    }
+
+    /// Sends what is pending as a part.
+    async fn send(&mut self) -> Result<()> {
+        while self.in_flight.len() >= PARTS_IN_FLIGHT_MAX {
+            self.settle_one().await?;
+        }
+        self.parts += 1;
+        if self.parts > PARTS_MAX {
+            return Err(Error::limit(
+                "parts of a file",
+                PARTS_MAX,
+                "lower `target_file_bytes`",
+            ));
+        }
+        self.pending_bytes = 0;
+        let payload: PutPayload = std::mem::take(&mut self.pending).into_iter().collect();
+        let part = {
+            let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(upload) = slot.as_mut() else {
+                return Err(Error::internal(format!("`{}` was given up", self.what)));
+            };
+            upload.put_part(payload)
+        };
+        self.in_flight.spawn(part);
+        Ok(())
+    }
+
+    async fn settle_one(&mut self) -> Result<()> {
+        match self.in_flight.join_next().await {
+            None | Some(Ok(Ok(()))) => Ok(()),
+            Some(Ok(Err(error))) => Err(storage_error(&self.what, error).context("write a file")),
+            Some(Err(error)) => {
+                Err(Error::internal(format!("writing `{}` panicked", self.what)).source(error))
+            }
+        }
+    }
+}

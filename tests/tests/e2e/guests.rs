@@ -1,0 +1,118 @@
+//! Small guests in WebAssembly text, for what no honest plugin does.
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+const CONTRACT: &str = include_str!("../../../wit/transform.wit");
+
+/// Hands every batch on, with its first column only.
+pub(crate) const PASS: &str =
+    "(call $emit (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))";
+
+/// Traps.
+pub(crate) const TRAP: &str = "(call $deep_inside)";
+
+/// Never returns.
+pub(crate) const SPIN: &str = "(loop $again (br $again))";
+
+/// Takes memory until there is none, then traps.
+pub(crate) const HOARD: &str = "(loop $again
+    (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then unreachable))
+    (br $again))";
+
+/// Emits the same batch a million times.
+pub(crate) const FLOOD: &str = "(local $n i32)
+    (loop $again
+        (call $emit (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+        (local.set $n (i32.add (local.get $n) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $n) (i32.const 1000000))))";
+
+/// Writes a message with a terminal's control characters, then hands the batch on.
+pub(crate) const SHOUT: &str = "(call $log (i32.const 3) (i32.const 200) (i32.const 12))
+    (call $emit (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))";
+
+/// Returns a fault of its own: offset 96 holds `data(\"no luck\")`.
+pub(crate) const FAULT: &str = "(return (i32.const 96))";
+
+/// A component of the current contract that runs `process` for each batch.
+pub(crate) fn component(process: &str) -> Vec<u8> {
+    encode(CONTRACT, &module("0.1.0", process, ""))
+}
+
+/// A component of a contract version that nobody offers.
+pub(crate) fn component_of_another_version() -> Vec<u8> {
+    encode(
+        &CONTRACT.replace("0.1.0", "9.9.0"),
+        &module("9.9.0", PASS, ""),
+    )
+}
+
+/// A component that needs an import that nobody offers.
+pub(crate) fn component_with_a_strange_import() -> Vec<u8> {
+    let needs = "world transformer {\n  import radio: interface { dial: func(); }";
+    let contract = CONTRACT.replace("world transformer {", needs);
+    encode(
+        &contract,
+        &module(
+            "0.1.0",
+            "(call $dial)",
+            "(import \"radio\" \"dial\" (func $dial))",
+        ),
+    )
+}
+
+/// A core module, which is no component.
+pub(crate) fn core_module() -> Vec<u8> {
+    wat::parse_str("(module)").unwrap()
+}
+
+fn encode(contract: &str, module: &str) -> Vec<u8> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_source("transform.wit", contract).unwrap();
+    let world = resolve
+        .select_world(&[package], Some("transformer"))
+        .unwrap();
+    let mut bytes = wat::parse_str(module).unwrap();
+    embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8).unwrap();
+    let mut encoder = ComponentEncoder::default()
+        .validate(true)
+        .module(&bytes)
+        .unwrap();
+    encoder.encode().unwrap()
+}
+
+/// A core module whose `bind` reads nothing and passes the first column through. Its results lie in
+/// memory as the canonical ABI wants them: a result is a tag and, four bytes on, its payload.
+fn module(version: &str, process: &str, import: &str) -> String {
+    format!(
+        r#"(module
+  (import "sluicegate:transform/output@{version}" "emit"
+    (func $emit (param i32 i32 i32 i32 i32)))
+  (import "sluicegate:transform/log@{version}" "write" (func $log (param i32 i32 i32)))
+  {import}
+  (memory (export "memory") 1)
+  (global $free (mut i32) (i32.const 1024))
+  ;; Offset 16: ok(plan {{ reads: [], output: at 48, one, stateless: true }}).
+  (data (i32.const 16) "\00\00\00\00" "\00\00\00\00" "\00\00\00\00" "\30\00\00\00" "\01\00\00\00" "\01")
+  ;; Offset 48: pass(0).
+  (data (i32.const 48) "\00\00\00\00" "\00\00\00\00" "\00\00\00\00")
+  ;; Offset 80: ok. Offset 96: err(data(at 128, seven)).
+  (data (i32.const 96) "\01\00\00\00" "\01\00\00\00" "\80\00\00\00" "\07\00\00\00")
+  (data (i32.const 128) "no luck")
+  (data (i32.const 200) "red \1b[31mtext")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+    (global.set $free (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  (func $deep_inside unreachable)
+  (func (export "sluicegate:transform/transform@{version}#bind")
+    (param i32 i32 i32 i32) (result i32)
+    (i32.const 16))
+  (func (export "sluicegate:transform/transform@{version}#process") (result i32)
+    {process}
+    (i32.const 80))
+  (func (export "sluicegate:transform/transform@{version}#finish") (result i32)
+    (i32.const 80)))"#
+    )
+}

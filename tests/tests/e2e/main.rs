@@ -1,0 +1,21 @@
+//! Whole jobs through the built command, as a user runs them.
+//!
+//! `cargo xtask test` builds what these tests start: the command, and the plugins beside their
+//! sources. Expected error texts are in `snapshots/`; after a change of a text, write them anew with
+//! `INSTA_UPDATE=always cargo xtask test` and read the difference.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
+
+mod formats;
+mod guests;
+mod jobs;
+mod output;
+mod peers;
+mod project;
+mod refusals;
+mod s3;

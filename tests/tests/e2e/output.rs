@@ -1,0 +1,91 @@
+//! What happens to what is already there, and what a run leaves behind.
+
+use crate::project::Project;
+
+#[test]
+fn an_output_that_exists_is_refused_and_stays_as_it_is() {
+    let project = Project::lab();
+    project.run(&[]);
+    let (before, rows) = (project.names(), project.parquet("out"));
+    insta::assert_snapshot!(project.refusal(&["-p", "min_amount=100"]));
+    assert_eq!(project.names(), before);
+    assert_eq!(project.parquet("out"), rows);
+}
+
+#[test]
+fn overwrite_replaces_what_was_there() {
+    let project = Project::lab();
+    project.run(&[]);
+    project.application("", "", "mode = \"overwrite\"");
+    project.run(&["-p", "min_amount=100"]);
+    let table = project.parquet("out");
+    assert!(table.contains("1003") && !table.contains("1005"), "{table}");
+}
+
+#[test]
+fn append_adds_to_what_was_there() {
+    let project = Project::lab();
+    project.run(&[]);
+    project.application("", "", "mode = \"append\"");
+    project.run(&[]);
+    assert_eq!(project.parquet("out").matches("1005").count(), 2);
+}
+
+#[test]
+fn an_overwrite_that_fails_keeps_what_was_there() {
+    let project = Project::lab();
+    project.run(&[]);
+    let (before, rows) = (project.names(), project.parquet("out"));
+    project.application("", "", "mode = \"overwrite\"");
+    project.write(
+        "sales.csv",
+        "order_id,customer_id,amount,region\n1,C1,50.0,APAC\n2\n",
+    );
+    project.refusal(&[]);
+    assert_eq!(project.names(), before);
+    assert_eq!(project.parquet("out"), rows);
+}
+
+#[test]
+fn a_finished_run_leaves_only_its_output() {
+    let project = Project::lab();
+    let before = project.names();
+    project.run(&[]);
+    let new: Vec<String> = project
+        .names()
+        .into_iter()
+        .filter(|name| !before.contains(name))
+        .collect();
+    assert!(new.iter().all(|name| name.starts_with("out/")), "{new:?}");
+    assert!(new.iter().any(|name| name.ends_with(".parquet")), "{new:?}");
+    assert!(
+        !new.iter()
+            .any(|name| name.contains("partial") || name.contains("tmp")),
+        "{new:?}"
+    );
+}
+
+#[test]
+fn hive_partitions_become_folders() {
+    let project = Project::lab();
+    project.application("", "", "partition_by = [\"region\"]");
+    project.run(&[]);
+    let names = project.names();
+    assert!(
+        names.iter().any(|name| name == "out/region=APAC/"),
+        "{names:?}"
+    );
+    assert!(
+        names.iter().any(|name| name == "out/region=EMEA/"),
+        "{names:?}"
+    );
+    assert!(
+        !names.iter().any(|name| name.contains("region=NA")),
+        "order 1004 is gone: {names:?}"
+    );
+    let apac = project.parquet("out/region=APAC/");
+    assert!(
+        apac.contains("1001") && apac.contains("1003") && !apac.contains("1002"),
+        "{apac}"
+    );
+}
