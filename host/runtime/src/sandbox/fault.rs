@@ -32,12 +32,17 @@ pub(super) fn limit(name: &'static str, value: impl fmt::Display) -> Error {
     Error::limit(name, value, raise)
 }
 
+/// What to do about a transform that crashed or broke a rule.
+const REPORT: &str =
+    "this is a mistake in the plugin, not in the data: report it to the plugin's author";
+
 /// The guest broke a rule of the contract.
 pub(super) fn broken(rule: impl fmt::Display) -> Error {
     Error::new(
         ErrorKind::Trap,
         format!("the transform broke the contract: {rule}"),
     )
+    .hint(REPORT)
 }
 
 /// Bytes for people: in the largest unit that is exact.
@@ -85,18 +90,19 @@ pub(super) fn failure(error: wasmtime::Error, state: &mut State) -> Error {
     let frames = backtrace(&error);
     let refusal = state.memory.take_refusal();
     let said = state.logs.take_last_words();
+    let crashed = error.is::<Trap>();
     let mut failure = match error.downcast::<Error>() {
         Ok(failure) => failure,
         Err(error) => classify(&error, &frames, state),
     };
-    if failure.kind() == ErrorKind::Trap {
-        // A guest that gets no memory has no other way out than to crash.
-        if let Some(refusal) = refusal {
-            failure = memory_limit(refusal, state).context(failure.to_string());
-        }
-        if !said.is_empty() {
-            failure = failure.context(format!("the transform said `{said}`"));
-        }
+    // A guest that gets no memory has hardly another way out than to crash.
+    if let Some(refusal) = refusal.filter(|_| failure.kind() == ErrorKind::Trap) {
+        let crash = crashed.then(|| failure.to_string());
+        failure = memory_limit(refusal, state);
+        failure = crash.into_iter().fold(failure, Error::context);
+    }
+    if !said.is_empty() && (crashed || failure.kind() == ErrorKind::Trap) {
+        failure = failure.context(format!("the transform said `{said}`"));
     }
     if !frames.is_empty() {
         failure = failure.fact("backtrace", frames.join(" < "));

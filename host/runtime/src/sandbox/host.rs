@@ -72,8 +72,8 @@ pub(super) fn add_log(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Re
          (level, message): (contract::Level, wasmtime::component::WasmStr)| {
             let start = Instant::now();
             store.data_mut().count_host_call()?;
-            // Owned, since the logs lie in the store as well; `lift_bytes` bounds it.
-            let message = message.to_str(&store)?.into_owned();
+            let message = message.to_str(&store)?;
+            let message = harmless(&message, store.data().limits.message_bytes);
             let state = store.data_mut();
             state.logs.write(level.into(), &message);
             state.call.host_time += start.elapsed();

@@ -85,11 +85,10 @@ impl Logs {
         }
     }
 
-    /// Takes one message.
-    pub(super) fn write(&mut self, level: Level, text: &str) {
-        let message = harmless(text, self.message_bytes);
+    /// Takes one message, which [`harmless`] made.
+    pub(super) fn write(&mut self, level: Level, message: &str) {
         if level == Level::Error {
-            self.remember(&message);
+            self.remember(message);
         }
         let cost = MESSAGE_BYTES + message.len() as u64;
         if cost > self.left {
@@ -98,7 +97,7 @@ impl Logs {
             return;
         }
         self.left -= cost;
-        self.sink.log(level, &message);
+        self.sink.log(level, message);
     }
 
     /// Takes bytes written to a standard stream; each line becomes a message.
@@ -145,14 +144,15 @@ impl Logs {
     fn line(&mut self, stream: Stream) {
         let mut bytes = std::mem::take(self.buffer(stream));
         let line = String::from_utf8_lossy(&bytes);
-        if stream == Stream::Err {
-            self.remember(&harmless(&line, self.message_bytes));
-        }
+        let line = harmless(line.trim_end_matches('\r'), self.message_bytes);
         let level = match stream {
             Stream::Out => Level::Info,
             Stream::Err => Level::Warn,
         };
-        self.write(level, line.trim_end_matches('\r'));
+        if stream == Stream::Err {
+            self.remember(&line);
+        }
+        self.write(level, &line);
         bytes.clear();
         *self.buffer(stream) = bytes;
     }

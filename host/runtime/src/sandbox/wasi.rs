@@ -4,12 +4,15 @@
 //!
 //! There is nothing to wait for, so no call here can block, and no host object is behind any handle.
 
+use std::fmt;
+
 use wasmtime::StoreContextMut;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
 use wasmtime::component::{
     ComponentType, LinkerInstance, Lower, Resource, ResourceType, Type, Val, WasmList,
 };
 
+use super::fault::broken;
 use super::logs::Stream;
 use super::state::State;
 use crate::{Error, ErrorKind};
@@ -420,6 +423,6 @@ fn refusal(ty: &Type) -> Option<&'static str> {
         .find(|code| codes.names().any(|name| name == *code))
 }
 
-fn trap(message: impl Into<String>) -> wasmtime::Error {
-    Error::new(ErrorKind::Trap, message).into()
+fn trap(rule: impl fmt::Display) -> wasmtime::Error {
+    broken(rule).into()
 }

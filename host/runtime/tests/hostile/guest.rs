@@ -44,7 +44,9 @@ pub struct Guest {
     pub items: String,
     /// More imports of the component, in its own text.
     pub imports: String,
-    /// Their lowered functions, as `(export "name" (func $name))`.
+    /// Their lowered functions.
+    pub lower: String,
+    /// The same for the core module, as `(export "name" (func $name))`.
     pub lowered: String,
     /// Their core imports.
     pub core_imports: String,
@@ -66,6 +68,7 @@ impl Default for Guest {
             start: String::new(),
             items: String::new(),
             imports: String::new(),
+            lower: String::new(),
             lowered: String::new(),
             core_imports: String::new(),
         }
@@ -121,10 +124,10 @@ const INTERFACES: &str = r#"
 /// What joins the core module to the interfaces.
 const LOWERED: &str = r#"
   (core func $rows (canon lower (func $input "rows")))
-  (core func $read (canon lower (func $input "read") (memory $libc "memory") (realloc (func $libc "realloc"))))
-  (core func $emit (canon lower (func $output "emit") (memory $libc "memory")))
-  (core func $reject (canon lower (func $output "reject") (memory $libc "memory")))
-  (core func $log (canon lower (func $log "write") (memory $libc "memory")))
+  (core func $read (canon lower (func $input "read") (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+  (core func $emit (canon lower (func $output "emit") (memory (core memory $libc "memory"))))
+  (core func $reject (canon lower (func $output "reject") (memory (core memory $libc "memory"))))
+  (core func $log (canon lower (func $log "write") (memory (core memory $libc "memory"))))
 "#;
 
 /// What a transform exports; types that are used in an export need a name there, hence the component.
@@ -135,11 +138,11 @@ const EXPORTS: &str = r#"
   (type $bind-type (func (param "schema" (list $field)) (param "params" string) (result (result $plan (error $fault)))))
   (type $run-type (func (result (result (error $fault)))))
   (func $bind (type $bind-type) (canon lift (core func $main "bind")
-    (memory $libc "memory") (realloc (func $libc "realloc")) (post-return (func $main "post"))))
+    (memory (core memory $libc "memory")) (realloc (core func $libc "realloc")) (post-return (core func $main "post"))))
   (func $process (type $run-type) (canon lift (core func $main "process")
-    (memory $libc "memory") (realloc (func $libc "realloc")) (post-return (func $main "post"))))
+    (memory (core memory $libc "memory")) (realloc (core func $libc "realloc")) (post-return (core func $main "post"))))
   (func $finish (type $run-type) (canon lift (core func $main "finish")
-    (memory $libc "memory") (realloc (func $libc "realloc")) (post-return (func $main "post"))))
+    (memory (core memory $libc "memory")) (realloc (core func $libc "realloc")) (post-return (core func $main "post"))))
   (component $exports
     (type $f0 (record (field "name" string) (field "format" string) (field "nullable" bool)
       (field "dictionary" bool) (field "children" u32) (field "metadata" (list (tuple string string)))))
@@ -177,6 +180,7 @@ impl Guest {
             pages,
             realloc,
             imports,
+            lower,
             lowered,
             ..
         } = self;
@@ -189,7 +193,7 @@ impl Guest {
     (func (export "realloc") (param $old i32) (param $size i32) (param $align i32) (param $new i32)
       (result i32) {realloc}))
   (core instance $libc (instantiate $libc-module))
-  {LOWERED}
+  {LOWERED} {lower}
   {main}
   (core instance $main (instantiate $main-module
     (with "libc" (instance $libc))
@@ -204,7 +208,7 @@ impl Guest {
     /// The component as bytes.
     pub fn bytes(&self) -> Vec<u8> {
         let text = self.text();
-        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+        wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn main(&self) -> String {

@@ -2,4 +2,14 @@
 
 mod guest;
 mod host;
+
+mod abi;
+mod cache;
+mod contract;
+mod crash;
+mod load;
+mod logs;
+mod memory;
+mod time;
+mod wasi;
 mod well_behaved;
