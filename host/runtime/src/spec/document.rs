@@ -197,7 +197,8 @@ impl Node {
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
             let known = words.iter().map(|(word, _)| *word);
-            problems.add_unknown(&self.span, "value", &text, &known.collect::<Vec<_>>());
+            let message = format!("unknown value `{}`", quantity::clip(&text));
+            problems.add_unknown(&self.span, message, &text, &known.collect::<Vec<_>>());
         }
         found.map(|(_, value)| *value)
     }

@@ -1,6 +1,7 @@
 //! An application file: read once, resolved for each run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::application::{Application, Source};
 use super::document::{self, Entry, Fields, Node, Problems, hint_at};
@@ -194,7 +195,7 @@ impl ApplicationFile {
                 let mut all = format!("{count} problems with parameters");
                 for (message, hint) in wrong {
                     let hint = hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
-                    all.push_str(&format!("\n  {message}{hint}"));
+                    let _ = write!(all, "\n  {message}{hint}");
                 }
                 Error::input(all)
             }
@@ -249,15 +250,12 @@ impl ApplicationFile {
             .enumerate()
             .map(|(at, node)| step::read(node, at, &sources, base, problems))
             .collect();
-        let output = match &target {
-            Some(Entry { span, value, .. }) => {
-                let from = |fields: &Fields<'_>| sources.from(fields, steps.len());
-                output::read(value, span, base, from, problems)
-            }
-            None => {
-                problems.add(&(0..0), "the application file has no `[output]`");
-                None
-            }
+        let output = if let Some(Entry { span, value, .. }) = &target {
+            let from = |fields: &Fields<'_>| sources.from(fields, steps.len());
+            output::read(value, span, base, from, problems)
+        } else {
+            problems.add(&(0..0), "the application file has no `[output]`");
+            None
         };
         let limits = limit_keys::read(limits.as_ref().map(|entry| &entry.value), problems);
         let application = Application {
@@ -345,14 +343,14 @@ fn read_parameters(node: &Node, problems: &Problems) -> Option<Vec<Parameter>> {
     too_many("parameters", entries.len(), PARAMETERS_MAX, problems);
     let mut names = BTreeSet::new();
     let read = |entry| read_parameter(entry, problems);
-    let mut parameters: Vec<_> = entries.iter().filter_map(read).collect();
+    let mut parameters: Vec<_> = entries.iter().map(read).collect();
     parameters.retain(|parameter| names.insert(parameter.name.clone()));
     Some(parameters)
 }
 
 /// Reads one parameter. One that is declared wrongly is kept, as text, so that placeholders of its
 /// name are not reported as well.
-fn read_parameter(entry: &Entry, problems: &Problems) -> Option<Parameter> {
+fn read_parameter(entry: &Entry, problems: &Problems) -> Parameter {
     const KEYS: [&str; 3] = ["type", "default", "description"];
     let Entry {
         key: name,
@@ -377,12 +375,12 @@ fn read_parameter(entry: &Entry, problems: &Problems) -> Option<Parameter> {
         fields.or("default", None, |node| node.value(ty, problems).map(Some))
     });
     let description = fields.and_then(|fields| fields.text_or_empty("description"));
-    Some(Parameter {
+    Parameter {
         name: name.clone(),
         ty: ty.unwrap_or(ParameterType::String),
         default: default.flatten(),
         description: description.unwrap_or_default(),
-    })
+    }
 }
 
 #[cfg(test)]

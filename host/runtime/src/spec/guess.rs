@@ -47,7 +47,7 @@ impl Input {
 fn csv(plain: &str, compression: Compression, schema: SchemaSource) -> CsvOptions {
     CsvOptions {
         header: true,
-        delimiter: if plain.ends_with(".tsv") { b'\t' } else { b',' },
+        delimiter: if input::is_tabbed(plain) { b'\t' } else { b',' },
         quote: b'"',
         escape: None,
         comment: None,

@@ -188,6 +188,14 @@ pub(super) fn without_compression(name: &str) -> &str {
         .unwrap_or(name)
 }
 
+/// Whether a name, in lower case, is that of values between tabs.
+pub(super) fn is_tabbed(name: &str) -> bool {
+    let extension = without_compression(name)
+        .rsplit_once('.')
+        .map(|(_, extension)| extension);
+    extension == Some("tsv")
+}
+
 pub(super) fn compression_of(name: &str) -> Compression {
     COMPRESSION_EXTENSIONS
         .iter()
@@ -197,11 +205,12 @@ pub(super) fn compression_of(name: &str) -> Compression {
 
 fn read_csv(fields: &Fields<'_>, name: &str, base: &Uri) -> Option<CsvOptions> {
     let problems = fields.problems;
-    let tabs = without_compression(name).ends_with(".tsv");
     let header = fields.or("header", true, |node| node.bool(problems));
-    let delimiter = fields.or("delimiter", if tabs { b'\t' } else { b',' }, |node| {
-        node.character(problems)
-    });
+    let delimiter = fields.or(
+        "delimiter",
+        if is_tabbed(name) { b'\t' } else { b',' },
+        |node| node.character(problems),
+    );
     let quote = fields.or("quote", b'"', |node| node.character(problems));
     let escape = fields.or("escape", None, |node| node.character(problems).map(Some));
     let comment = fields.or("comment", None, |node| node.character(problems).map(Some));

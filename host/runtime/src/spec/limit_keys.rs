@@ -22,7 +22,7 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const PIB: u64 = 1 << 50;
 const MILLISECOND: Duration = Duration::from_millis(1);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 use Setter::{Count, Size, Time};
 
@@ -113,12 +113,14 @@ pub(super) fn read(node: Option<&Node>, problems: &Problems) -> Option<Limits> {
     };
     for Entry { key, span, value } in node.table("the limits", problems)? {
         let Some((_, setter)) = KEYS.iter().find(|(name, _)| name == key) else {
-            problems.add_unknown(span, "limit", key, &limit_names());
+            let message = format!("unknown limit `{}`", clip(key));
+            problems.add_unknown(span, message, key, &limit_names());
             continue;
         };
         let set = match &value.kind {
-            Kind::Integer(count) => setter.set_integer(&mut limits, *count),
-            Kind::Given(Value::Int(count)) => setter.set_integer(&mut limits, *count),
+            Kind::Integer(count) | Kind::Given(Value::Int(count)) => {
+                setter.set_integer(&mut limits, *count)
+            }
             Kind::String(text) => setter.set_text(&mut limits, text),
             Kind::Given(value) => setter.set_text(&mut limits, &value.to_string()),
             Kind::Pending => Ok(()),

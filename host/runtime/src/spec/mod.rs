@@ -32,3 +32,6 @@ pub use parameter::{Parameter, ParameterType, Value};
 pub use quantity::{format_size, parse_duration, parse_size};
 pub use schema::{parse_schema, schema_to_toml};
 pub use uri::{Scheme, Uri};
+
+#[cfg(test)]
+mod tests;

@@ -94,7 +94,7 @@ pub(super) fn read(
     let from = from(&fields);
     let uri = fields.required("uri").and_then(|node| {
         let uri = read_uri(node, base, problems)?;
-        dataset(node, uri, problems)
+        dataset(node, &uri, problems)
     });
     let format = read_format(&fields);
     let mode = fields.or("mode", Mode::default(), |node| {
@@ -116,7 +116,7 @@ pub(super) fn read(
 }
 
 /// An output is a folder: what names a file, a glob or a place that cannot be written is refused.
-fn dataset(node: &Node, uri: Uri, problems: &Problems) -> Option<Uri> {
+fn dataset(node: &Node, uri: &Uri, problems: &Problems) -> Option<Uri> {
     if uri.pattern().is_some() {
         let hint = "name one folder; `partition_by` makes folders below it";
         problems.add_with_hint(&node.span, "output is a glob", hint);

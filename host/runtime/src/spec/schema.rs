@@ -1,6 +1,7 @@
 //! Schemas as people write them, in an application file or in a file of their own.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -50,9 +51,7 @@ pub fn schema_to_toml(schema: &Schema) -> Result<String> {
             "nullable = false\n"
         };
         let gap = if text.is_empty() { "" } else { "\n" };
-        text.push_str(&format!(
-            "{gap}[[columns]]\nname = {name}\ntype = {ty}\n{null}"
-        ));
+        let _ = write!(text, "{gap}[[columns]]\nname = {name}\ntype = {ty}\n{null}");
     }
     if text.is_empty() {
         text.push_str("columns = []\n");

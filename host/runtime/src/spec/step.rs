@@ -78,7 +78,8 @@ impl<'a> Sources<'a> {
                 let mut known = self.inputs.clone();
                 known.extend(self.steps.iter().take(at).map(String::as_str));
                 known.retain(|name| !name.is_empty());
-                problems.add_unknown(&node.span, "input or step", &name, &known);
+                let message = format!("unknown input or step `{}`", clip(&name));
+                problems.add_unknown(&node.span, message, &name, &known);
                 None
             }
         }

@@ -137,7 +137,8 @@ impl Uri {
                 clip(text)
             )));
         }
-        if !uri.folder && uri.name().ends_with(".toml") {
+        let extension = uri.name().rsplit_once('.').map(|(_, extension)| extension);
+        if !uri.folder && extension == Some("toml") {
             uri.path.truncate(uri.path.rfind('/').unwrap_or(0));
         }
         uri.folder = true;

@@ -128,25 +128,8 @@ async fn missing(place: &Place, pattern: Option<&str>) -> Error {
     if pattern.is_some() || place.uri.is_folder() {
         let here = names_in(place, &place.path).await;
         if pattern.is_some() && !here.is_empty() {
-            let near = nearest_few(
-                pattern.unwrap_or_default(),
-                here.iter().map(String::as_str),
-                SUGGESTIONS_MAX,
-            );
-            let shown: Vec<_> = if near.is_empty() {
-                here.iter()
-                    .take(SUGGESTIONS_MAX)
-                    .map(String::as_str)
-                    .collect()
-            } else {
-                near
-            };
-            let listed: Vec<_> = shown.iter().map(|name| format!("`{name}`")).collect();
-            return Error::input(format!("nothing matches `{what}`")).hint(format!(
-                "the folder holds {} and {} names in all",
-                listed.join(", "),
-                here.len()
-            ));
+            let error = Error::input(format!("nothing matches `{what}`"));
+            return suggest(error, pattern.unwrap_or_default(), &here);
         }
         if !here.is_empty() {
             return Error::input(format!(
@@ -165,8 +148,33 @@ async fn missing(place: &Place, pattern: Option<&str>) -> Error {
     };
     let names = names_in(place, &parent).await;
     let name = place.path.filename().unwrap_or_default();
+    suggest(
+        Error::input(format!("`{what}` does not exist")),
+        name,
+        &names,
+    )
+}
+
+/// Suggests the names that are most like `name`, or says what else there is.
+fn suggest(error: Error, name: &str, names: &[String]) -> Error {
     let near = nearest_few(name, names.iter().map(String::as_str), SUGGESTIONS_MAX);
-    did_you_mean(Error::input(format!("`{what}` does not exist")), &near)
+    if !near.is_empty() {
+        return did_you_mean(error, &near);
+    }
+    let visible: Vec<_> = names.iter().filter(|name| !is_hidden(name)).collect();
+    let examples: Vec<_> = visible
+        .iter()
+        .take(SUGGESTIONS_MAX)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match visible.len() {
+        0 => error,
+        count if count > examples.len() => error.hint(format!(
+            "the folder holds {count} names, such as {}",
+            examples.join(", ")
+        )),
+        _ => error.hint(format!("the folder holds {}", examples.join(", "))),
+    }
 }
 
 /// The names of files and folders directly in `prefix`; none if that cannot be told.

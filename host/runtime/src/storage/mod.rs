@@ -9,8 +9,8 @@ mod confined;
 mod failure;
 mod listing;
 mod meter;
-mod remote;
 mod read;
+mod remote;
 mod staging;
 mod stores;
 

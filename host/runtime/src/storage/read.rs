@@ -16,7 +16,10 @@ use crate::error::{Error, Result};
 pub async fn read_whole(place: &Place, bytes_max: u64) -> Result<Bytes> {
     let objects = list(place, None).await?;
     let [object] = objects.as_slice() else {
-        return Err(Error::input(format!("`{}` is a folder, not a file", place.uri)));
+        return Err(Error::input(format!(
+            "`{}` is a folder, not a file",
+            place.uri
+        )));
     };
     if object.size > bytes_max {
         return Err(Error::input(format!(

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 const RETRIES_MAX: usize = 6;
 
 /// Time after which a request is not tried again: an outage of a store's node, not of the store.
-const RETRY_TIME_MAX: Duration = Duration::from_secs(60);
+const RETRY_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// Longest pause between two tries.
 const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -23,10 +23,13 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Time of one request with its body. A body is read as fast as the run takes it, so this bounds a
 /// server that stalls, and not a large file: a body that breaks off is taken up where it stopped.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(300);
+const REQUEST_TIME_MAX: Duration = Duration::from_mins(5);
 
 /// Where S3 itself is found if nothing else is said.
 const REGION_DEFAULT: &str = "us-east-1";
+
+/// What matches all names and all addresses in a list of hosts without a proxy.
+const EVERY_HOST: &str = "*,0.0.0.0/0,::/0";
 
 /// The environment that a client is configured from, such as `AWS_REGION`.
 pub(super) type Environment = BTreeMap<String, String>;
@@ -137,7 +140,7 @@ fn options(environment: &Environment, allow_http: bool) -> ClientOptions {
     // never used keeps it from looking there.
     let (proxy, excluded) = match get("HTTPS_PROXY").or_else(|| get("ALL_PROXY")) {
         Some(proxy) => (proxy, get("NO_PROXY").unwrap_or_default()),
-        None => ("http://127.0.0.1:9".to_owned(), "*".to_owned()),
+        None => ("http://127.0.0.1:9".to_owned(), EVERY_HOST.to_owned()),
     };
     ClientOptions::new()
         .with_allow_http(allow_http)

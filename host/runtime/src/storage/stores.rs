@@ -188,7 +188,7 @@ fn local_failure(folder: &FsPath, uri: &Uri, error: io::Error) -> Error {
         io::ErrorKind::NotFound => missing_folder(folder, uri),
         io::ErrorKind::NotADirectory => {
             Error::input(format!("`{}` is no folder", folder.display()))
-                .hint("remove the `/` at the end if a file is meant")
+                .hint("name a folder, or the file without a `/` at its end")
         }
         _ => Error::storage(format!("open `{}`: {error}", folder.display())).source(error),
     }

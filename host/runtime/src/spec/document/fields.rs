@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Entry, Node, Problems};
+use crate::spec::quantity::clip;
 
 /// The fields of a table; a key that is not known is a problem at once.
 #[derive(Debug)]
@@ -25,8 +26,8 @@ impl<'a> Fields<'a> {
         let entries = node.table(what, problems)?;
         for entry in entries {
             if !known.contains(&entry.key.as_str()) {
-                let kind = format!("key in {what}");
-                problems.add_unknown(&entry.span, &kind, &entry.key, known);
+                let message = format!("unknown key `{}` in {what}", clip(&entry.key));
+                problems.add_unknown(&entry.span, message, &entry.key, known);
             }
         }
         Some(Self {

@@ -44,16 +44,15 @@ impl Problems {
         self.push(span, message.into(), Some(hint.into()));
     }
 
-    /// `name` is no known `kind`; hints at the nearest, and else lists them.
+    /// `message` says that `name` is none of the known; hints at the nearest, and else lists them.
     pub(in crate::spec) fn add_unknown(
         &self,
         span: &Range<usize>,
-        kind: &str,
+        message: impl Into<String>,
         name: &str,
         known: &[&str],
     ) {
-        let message = format!("unknown {kind} `{}`", clip(name));
-        self.push(span, message, hint_at(name, known));
+        self.push(span, message.into(), hint_at(name, known));
     }
 
     /// As `add_with_hint`, for a text that carries credentials: it is not shown.

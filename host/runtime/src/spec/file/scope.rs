@@ -102,14 +102,16 @@ impl<'a> Scope<'a> {
     fn value(&self, name: &str, node: &Node, problems: &Problems) -> Option<Value> {
         let Some(values) = &self.values else {
             if !name.contains('.') && !self.names.contains(&name) {
-                problems.add_unknown(&node.span, "placeholder", name, &self.names);
+                let message = format!("unknown placeholder `{name}`");
+                problems.add_unknown(&node.span, message, name, &self.names);
             }
             return None;
         };
         let built_in = || values.built_in.get(name).cloned().map(Value::String);
         let value = values.parameters.get(name).cloned().or_else(built_in);
         if value.is_none() {
-            problems.add_unknown(&node.span, "placeholder", name, &self.names);
+            let message = format!("unknown placeholder `{name}`");
+            problems.add_unknown(&node.span, message, name, &self.names);
         }
         value
     }

@@ -105,16 +105,14 @@ impl<'a> Reader<'a> {
 
     fn unit<T: Copy>(&mut self, units: &[(&str, T)]) -> Result<T, Flaw> {
         let name = self.quoted()?;
-        match units.iter().find(|(unit, _)| *unit == name) {
-            Some((_, unit)) => Ok(*unit),
-            None => {
-                let known: Vec<_> = units.iter().map(|(unit, _)| *unit).collect();
-                Err((
-                    format!("unknown unit `{}`", clip(&name)),
-                    hint_at(&name, &known),
-                ))
-            }
+        if let Some((_, unit)) = units.iter().find(|(unit, _)| *unit == name) {
+            return Ok(*unit);
         }
+        let known: Vec<_> = units.iter().map(|(unit, _)| *unit).collect();
+        Err((
+            format!("unknown unit `{}`", clip(&name)),
+            hint_at(&name, &known),
+        ))
     }
 
     fn data_type(&mut self) -> Result<DataType, Flaw> {

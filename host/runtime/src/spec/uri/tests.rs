@@ -1,1 +1,178 @@
+use proptest::prelude::*;
 
+use super::*;
+
+fn parse(text: &str) -> Result<Uri> {
+    let base = Uri::parse_folder("/base/dir").unwrap();
+    Uri::parse(text, Some(&base))
+}
+
+/// The canonical form, or the error.
+fn show(text: &str) -> String {
+    match parse(text) {
+        Ok(uri) => uri.to_string(),
+        Err(error) => format!("error: {error}"),
+    }
+}
+
+#[test]
+fn texts_have_one_canonical_form() {
+    let table = [
+        ("a.csv", "/base/dir/a.csv"),
+        ("./a//b/./c.csv", "/base/dir/a/b/c.csv"),
+        ("../a.csv", "/base/a.csv"),
+        ("x/../a.csv", "/base/dir/a.csv"),
+        ("/a/b/", "/a/b/"),
+        (".", "/base/dir/"),
+        ("..", "/base/"),
+        ("/", "/"),
+        ("a%20b.csv", "/base/dir/a%20b.csv"),
+        ("file:///a%20b.csv", "/a b.csv"),
+        ("FILE://localhost/a//b", "/a/b"),
+        ("x#1", "/base/dir/x#1"),
+        ("%2e%2e/a", "/base/dir/%2e%2e/a"),
+        ("\u{2024}\u{2024}/a", "/base/dir/\u{2024}\u{2024}/a"),
+        ("s3://bucket/a/../b/c.csv", "s3://bucket/b/c.csv"),
+        ("s3://bucket", "s3://bucket/"),
+        ("S3://bucket/a%2Ab", "s3://bucket/a%2Ab"),
+        ("s3://bucket/x#1", "s3://bucket/x%231"),
+        ("https://Example.COM:443/a.csv", "https://example.com/a.csv"),
+        ("http://127.0.0.1:8080/a%20b", "http://127.0.0.1:8080/a%20b"),
+        ("http://[::1]:9/a", "http://[::1]:9/a"),
+        ("data/*.csv", "/base/dir/data/*.csv"),
+        ("data/**/x-?.csv", "/base/dir/data/**/x-?.csv"),
+        ("data/*/", "/base/dir/data/*/**/*"),
+        ("s3://bucket/p/part-?.csv", "s3://bucket/p/part-?.csv"),
+    ];
+    for (text, canonical) in table {
+        assert_eq!(show(text), canonical, "{text}");
+    }
+}
+
+#[test]
+fn wrong_texts_say_which_part_is_wrong() {
+    let table = [
+        ("", "URI is empty"),
+        ("a\0b", "control character at byte 1"),
+        ("a\nb", "control character"),
+        ("../../../x", "`..` leads above the root"),
+        ("s3://bucket/../x", "`..` leads above the root"),
+        ("s3://bucket/%2e%2e/x", "hides dots behind `%`"),
+        ("file:///a/%2E%2E/b", "hides dots behind `%`"),
+        ("s3://bucket/a%2fb", "hides a separator"),
+        ("file:///a%2Fb", "hides a separator"),
+        ("file:///a%5Cb", "hides a separator"),
+        ("file:///a%00b", "hides a separator or a control character"),
+        ("s3://bucket/%zz", "`%zz` is malformed"),
+        ("s3://bucket/%ff", "`%ff` is malformed"),
+        ("a\\..\\b", "backslash"),
+        ("s3://bucket/a//b", "empty name"),
+        ("s3:///key", "names no bucket"),
+        ("s3://Bu/key", "bucket `Bu` is malformed"),
+        ("s3:bucket/key", "`s3:` is not followed by `//`"),
+        ("file://host/a", "names a host `host`"),
+        ("gs://bucket/a", "scheme `gs://` is not supported"),
+        ("s3a://bucket/a", "scheme `s3a://` is not supported"),
+        ("https:///a", "names no host"),
+        ("https://a b/c", "host `a b` is malformed"),
+        ("https://host/a?b=c", "query or a fragment"),
+        ("https://host/a#b", "query or a fragment"),
+        ("https://host/folder/", "folder or a glob"),
+        ("https://host/*.csv", "folder or a glob"),
+        ("a/***/b", "glob `***/b` is malformed"),
+        ("a/[b", "glob `[b` is malformed"),
+        ("~/a", "`~` stands for no folder"),
+    ];
+    for (text, message) in table {
+        let error = show(text);
+        assert!(
+            error.starts_with("error: ") && error.contains(message),
+            "{text}: {error}"
+        );
+    }
+}
+
+#[test]
+fn lengths_are_bounded() {
+    assert!(parse(&format!("s3://bucket/{}", "k".repeat(1024))).is_ok());
+    assert!(parse(&format!("s3://bucket/{}", "k".repeat(1025))).is_err());
+    assert!(parse(&format!("/{}", "n".repeat(255))).is_ok());
+    assert!(parse(&format!("/{}", "n".repeat(256))).is_err());
+    assert!(parse(&"n/".repeat(2048)).is_ok());
+    assert!(parse(&"n/".repeat(2049)).is_err());
+}
+
+#[test]
+fn credentials_are_refused_and_not_repeated() {
+    for text in [
+        "s3://AKIA:hunter2@bucket/key",
+        "https://user:hunter2@host/a",
+        "https://hunter2@host/a",
+        "https://host/a?X-Amz-Signature=hunter2",
+        "s3://bucket/a?AWSAccessKeyId=hunter2",
+        "file://hunter2@localhost/a",
+        "https://host/a?x=1&sig=hunter2",
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(
+            !format!("{error:?} {:?}", error.hints()).contains("hunter2"),
+            "{text}: {error}"
+        );
+        assert!(error.hints()[0].contains("environment"), "{text}");
+    }
+}
+
+#[test]
+fn glob_splits_into_folder_and_pattern() {
+    let uri = parse("s3://bucket/a%2A/b/*.csv").unwrap();
+    let (folder, pattern) = uri.split_glob();
+    assert_eq!((folder.path(), folder.is_folder()), ("a*/b", true));
+    assert_eq!(pattern, Some("*.csv"));
+    // What is encoded is literal, in the glob as well.
+    let uri = parse("s3://bucket/*/x%2A.csv").unwrap();
+    assert_eq!(uri.pattern(), Some("*/x[*].csv"));
+    assert_eq!(parse("a.csv").unwrap().pattern(), None);
+}
+
+#[test]
+fn relative_texts_stay_in_the_store_of_the_file() {
+    let base = Uri::parse_folder("s3://bucket/apps/app.toml").unwrap();
+    assert_eq!(base.to_string(), "s3://bucket/apps/");
+    let uri = Uri::parse("../data/a.csv", Some(&base)).unwrap();
+    assert_eq!(uri.to_string(), "s3://bucket/data/a.csv");
+    assert!(Uri::parse("../../a", Some(&base)).is_err());
+    assert!(Uri::parse("a.csv", None).is_err());
+}
+
+#[test]
+fn unknown_scheme_gets_nearest() {
+    assert_eq!(
+        parse("htps://host/a").unwrap_err().hints(),
+        ["did you mean `https://`?"]
+    );
+    assert_eq!(
+        parse("s3a://bucket/a").unwrap_err().hints(),
+        ["did you mean `s3://`?"]
+    );
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,60}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn canonical_form_is_stable(
+        text in "(s3://bucket/|file:///|/|http://host/)?[a-z%20*?\\[\\]./#~ \u{e9}-]{0,30}"
+    ) {
+        if let Ok(uri) = parse(&text) {
+            prop_assert!(!uri.path().split('/').any(|name| name == "." || name == ".."));
+            prop_assert!(uri.path().is_empty() || !uri.path().split('/').any(str::is_empty));
+            // Paths are shown as they are, in which a star would be a glob.
+            if uri.pattern().is_none() && !uri.path().contains(['*', '?', '[']) {
+                prop_assert_eq!(parse(&uri.to_string()).unwrap(), uri);
+            }
+        }
+    }
+}

@@ -194,7 +194,7 @@ pub(super) fn get_ranges(
             let after = order.get(place..).unwrap_or_default();
             read = run_of(
                 range,
-                after.iter().filter_map(|at| ranges.get(*at)),
+                after.iter().filter_map(|at| ranges.get(*at).cloned()),
                 meta.size,
             );
             let seek = file.seek(SeekFrom::Start(read.start));
@@ -212,11 +212,7 @@ pub(super) fn get_ranges(
 }
 
 /// `first` with those after it that are near enough to read with it.
-fn run_of<'a>(
-    first: &Range<u64>,
-    after: impl Iterator<Item = &'a Range<u64>>,
-    size: u64,
-) -> Range<u64> {
+fn run_of(first: &Range<u64>, after: impl Iterator<Item = Range<u64>>, size: u64) -> Range<u64> {
     let mut run = first.clone();
     for range in after {
         if range.start > run.end.saturating_add(GAP_BYTES) || range.end > size {

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -102,11 +102,10 @@ impl Temporary {
             .target
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty());
-        let dir = match parent {
-            Some(parent) => self.dir.open_dir(parent)?,
-            None => self.dir.try_clone()?,
-        };
-        dir.into_std_file().sync_all()
+        // Opened as a file: the handle of a `Dir` is for resolving names only.
+        self.dir
+            .open(parent.unwrap_or(FsPath::new(".")))?
+            .sync_all()
     }
 
     fn result(&self) -> Result<PutResult> {

@@ -4,7 +4,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStoreExt};
 
-use super::{Committed, CommittedFile, FinishedFile, SUCCESS, Staging, storage_error, take};
+use super::{Committed, CommittedFile, FinishedFile, SUCCESS, Staging, below, storage_error, take};
 use crate::error::{Error, Result};
 use crate::spec::Mode;
 
@@ -73,24 +73,24 @@ impl Staging {
             .buffer_unordered(COMPLETIONS_MAX)
             .collect()
             .await;
-        let mut completed = Vec::new();
         let mut failure = None;
+        let mut written = Vec::new();
         for (location, outcome) in outcomes {
             match outcome {
-                Ok(()) => completed.push(location),
-                Err(error) => failure = Some((location, error)),
+                Ok(()) => written.push(location),
+                Err(error) => {
+                    // An answer that was lost may have been a success.
+                    let _ = self.place.store.delete(&location).await;
+                    failure = Some((location, error));
+                }
             }
         }
         let Some((location, error)) = failure else {
             return Ok(());
         };
-        let what = format!(
-            "{}{}",
-            self.place.uri,
-            location.filename().unwrap_or_default()
-        );
+        let what = format!("{}{}", self.place.uri, below(&self.place.path, &location));
         let error = storage_error(&what, error).context("complete a file");
-        match self.delete(completed).await {
+        match self.delete(written).await {
             Ok(()) => Err(error),
             Err(second) => Err(error.hint(format!(
                 "some files of run `{}` may be left, since they could not be removed: {second}",
