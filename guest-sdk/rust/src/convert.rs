@@ -164,6 +164,7 @@ impl Text {
     }
 
     /// The values in order, `None` for null.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&str>> {
         (0..self.len()).map(|row| self.get(row))
     }

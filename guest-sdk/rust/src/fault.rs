@@ -55,6 +55,10 @@ impl From<arrow_schema::ArrowError> for Fault {
 }
 
 /// Names what exists, and the nearest to `wanted`, for an error about a name that does not.
+#[expect(
+    single_use_lifetimes,
+    reason = "an argument of an unnamed type needs it"
+)]
 pub(crate) fn names_hint<'a>(
     wanted: &str,
     existing: impl Iterator<Item = &'a str> + Clone,
@@ -79,6 +83,10 @@ pub(crate) fn names_hint<'a>(
 /// At most this many names are listed in an error, so that a wide schema stays readable.
 const NAMES_MAX: usize = 40;
 
+#[expect(
+    single_use_lifetimes,
+    reason = "an argument of an unnamed type needs it"
+)]
 fn quoted<'a>(names: impl Iterator<Item = &'a str> + Clone) -> String {
     let n_names = names.clone().count();
     if n_names == 0 {

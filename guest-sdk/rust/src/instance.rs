@@ -22,6 +22,10 @@ pub(crate) trait Host {
 /// A transform that was bound to a schema and parameters.
 #[doc(hidden)]
 #[derive(Debug)]
+#[cfg_attr(
+    not(target_arch = "wasm32"),
+    expect(unreachable_pub, reason = "only a component's macro names it")
+)]
 pub struct Instance<T> {
     transform: T,
     plan: Plan,

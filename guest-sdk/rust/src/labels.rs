@@ -26,6 +26,10 @@ impl<const N: usize> Labels<N> {
     ///
     /// Panics where there is no label or one is longer than 16 bytes; in a `const`, the compiler says so.
     #[must_use]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a constant function has no iterators, and the bounds stand above"
+    )]
     pub const fn new(labels: [&str; N]) -> Self {
         assert!(N > 0, "there must be a label");
         let mut new = Self {
@@ -121,6 +125,10 @@ impl<'a, const N: usize> Writer<'a, N> {
 
     /// Writes the label, which the next one overwrites where `keep` is 0 and not 1.
     #[inline]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the label is made one, so the compiler removes the check"
+    )]
     fn push_if(&mut self, label: usize, keep: u8) {
         let label = label.min(N - 1);
         let keep = usize::from(keep);
@@ -143,19 +151,18 @@ impl<'a, const N: usize> Writer<'a, N> {
     }
 
     fn push(&mut self, label: Option<usize>) {
-        match label {
-            Some(label) => self.push_if(label, 1),
-            None => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_possible_wrap,
-                    reason = "checked in `finish`"
-                )]
-                if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
-                    *offset = self.n_bytes as i32;
-                }
-                self.n_rows += 1;
+        if let Some(label) = label {
+            self.push_if(label, 1);
+        } else {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_possible_wrap,
+                reason = "checked in `finish`"
+            )]
+            if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
+                *offset = self.n_bytes as i32;
             }
+            self.n_rows += 1;
         }
     }
 
@@ -167,12 +174,15 @@ impl<'a, const N: usize> Writer<'a, N> {
         self.bytes.truncate(self.n_bytes);
         self.offsets.truncate(self.n_rows + 1);
         let offsets = ScalarBuffer::from(self.offsets);
-        // SAFETY: offsets begin at zero, never fall, and end at the length of the bytes; between two of
-        // them lies nothing or one whole label, which was a `str`.
-        unsafe {
-            let offsets = OffsetBuffer::new_unchecked(offsets);
-            StringArray::new_unchecked(offsets, Buffer::from_vec(self.bytes), nulls)
-        }
+        // SAFETY: offsets begin at zero and never fall, as each is the sum of the lengths before it.
+        #[expect(unsafe_code, reason = "saves a pass over the offsets")]
+        let offsets = unsafe { OffsetBuffer::new_unchecked(offsets) };
+        // SAFETY: the offsets end at the length of the bytes, and between two of them lies nothing or one
+        // whole label, which was a `str`.
+        #[expect(unsafe_code, reason = "saves a pass over the bytes")]
+        let labels =
+            unsafe { StringArray::new_unchecked(offsets, Buffer::from_vec(self.bytes), nulls) };
+        labels
     }
 }
 

@@ -5,14 +5,11 @@
 //! Columns that only pass through never enter the sandbox.
 //!
 //! ```
-//! use serde::Deserialize;
-//! use sluicegate_guest::{
-//!     Batch, Column, DataType, Fault, Field, Filter, Labels, Numbers, Output, Plan, Transform,
-//! };
+//! use sluicegate_guest::prelude::*;
 //!
 //! const SIZES: Labels<2> = Labels::new(["small", "large"]);
 //!
-//! #[derive(Deserialize)]
+//! #[derive(serde::Deserialize)]
 //! struct Params {
 //!     min: f64,
 //! }
@@ -45,6 +42,14 @@
 //!
 //! Compile it with `cargo build --release --target wasm32-wasip2`, or `wasm32-unknown-unknown`, as a
 //! `cdylib`; unit-test it with `cargo test` through the [`harness`].
+
+#![deny(unsafe_code)]
+#![warn(
+    missing_docs,
+    unreachable_pub,
+    missing_debug_implementations,
+    single_use_lifetimes
+)]
 
 mod batch;
 mod convert;
@@ -83,6 +88,14 @@ pub use output::Output;
 pub use plan::Plan;
 pub use readable::Readable;
 pub use transform::Transform;
+
+/// What nearly every transform needs: `use sluicegate_guest::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        Batch, Column, DataType, Fault, Field, Filter, Integers, Labels, Numbers, Output, Plan,
+        Text, Transform,
+    };
+}
 
 #[cfg(test)]
 mod tests;

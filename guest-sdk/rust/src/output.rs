@@ -1,5 +1,7 @@
 //! Where a transform puts its results.
 
+use std::fmt;
+
 use arrow_array::Array;
 use arrow_buffer::Buffer;
 
@@ -43,7 +45,7 @@ impl<'a> Output<'a> {
     /// Fails where a computed column has another type or length than the plan and the selection say.
     pub fn all(&mut self, computed: &[&dyn Array]) -> Result<(), Fault> {
         let n_rows = self.batch_rows()?;
-        self.emit(Selection::All, n_rows, computed)
+        self.emit(&Selection::All, n_rows, computed)
     }
 
     /// Emits the rows that survive a filter.
@@ -61,10 +63,10 @@ impl<'a> Output<'a> {
             )));
         }
         if rows.n_selected() == n_rows {
-            return self.emit(Selection::All, n_rows, computed);
+            return self.emit(&Selection::All, n_rows, computed);
         }
         self.emit(
-            Selection::Filter(rows.to_bytes()),
+            &Selection::Filter(rows.to_bytes()),
             rows.n_selected(),
             computed,
         )
@@ -84,7 +86,7 @@ impl<'a> Output<'a> {
             )));
         }
         let n_taken = rows.len();
-        self.emit(Selection::Take(Buffer::from_vec(rows)), n_taken, computed)
+        self.emit(&Selection::Take(Buffer::from_vec(rows)), n_taken, computed)
     }
 
     /// Emits rows that belong to no batch, from [`finish`](crate::Transform::finish).
@@ -107,7 +109,7 @@ impl<'a> Output<'a> {
             ));
         }
         let n_rows = computed.first().map_or(0, |array| array.len());
-        self.emit(Selection::All, n_rows, computed)
+        self.emit(&Selection::All, n_rows, computed)
     }
 
     /// Takes a row of the current batch out of the run, with a reason, instead of failing it.
@@ -132,7 +134,7 @@ impl<'a> Output<'a> {
 
     fn emit(
         &mut self,
-        selection: Selection,
+        selection: &Selection,
         n_rows: usize,
         computed: &[&dyn Array],
     ) -> Result<(), Fault> {
@@ -171,7 +173,16 @@ impl<'a> Output<'a> {
                     .map_err(|error| Fault::data(format!("column `{name}`: {error}")))?,
             );
         }
-        self.host.emit(&selection, columns);
+        self.host.emit(selection, columns);
         Ok(())
+    }
+}
+
+impl fmt::Debug for Output<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Output")
+            .field("n_rows", &self.n_rows)
+            .finish_non_exhaustive()
     }
 }

@@ -99,10 +99,11 @@ impl Plan {
 
     /// Passes one input column through.
     pub fn pass(&mut self, name: &str) -> &mut Self {
-        match self.index(name) {
-            Ok(index) => self.push(name, OutputColumn::Pass(index)),
-            Err(fault) => self.note(Err(fault)),
+        let index = self.index(name);
+        if let Ok(index) = index {
+            self.push(name, OutputColumn::Pass(index));
         }
+        self.note(index.map(drop));
         self
     }
 

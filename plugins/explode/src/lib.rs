@@ -3,7 +3,7 @@
 mod parts;
 
 use serde::Deserialize;
-use sluicegate_guest::{Batch, Column, DataType, Fault, Field, Output, Plan, Text, Transform};
+use sluicegate_guest::prelude::*;
 
 use parts::Parts;
 

@@ -3,9 +3,7 @@
 mod calendar;
 
 use serde::Deserialize;
-use sluicegate_guest::{
-    Batch, Column, DataType, Fault, Field, Filter, Labels, Numbers, Output, Plan, Transform,
-};
+use sluicegate_guest::prelude::*;
 
 const CLASSES: Labels<5> = Labels::new(["early", "on_time", "late", "very_late", "cancelled"]);
 const CANCELLED: usize = 4;

@@ -4,9 +4,8 @@ mod digest;
 
 use serde::Deserialize;
 use sluicegate_guest::array::{Array, StringArray};
-use sluicegate_guest::{
-    Batch, Column, DataType, Fault, Field, Integers, Output, Plan, Text, Transform, rows,
-};
+use sluicegate_guest::prelude::*;
+use sluicegate_guest::rows;
 
 use digest::Digest;
 

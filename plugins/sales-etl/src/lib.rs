@@ -1,8 +1,6 @@
 //! Buckets sales by amount and drops the small ones.
 
-use sluicegate_guest::{
-    Batch, Column, DataType, Fault, Field, Filter, Labels, Numbers, Output, Plan, Transform,
-};
+use sluicegate_guest::prelude::*;
 
 const BUCKETS: Labels<3> = Labels::new(["low", "medium", "high"]);
 
@@ -16,7 +14,7 @@ pub struct Params {
 /// Reads `amount` alone; every other column passes by.
 pub struct SalesEtl {
     amount: Column<Numbers>,
-    min_amount: f64,
+    params: Params,
 }
 
 impl Transform for SalesEtl {
@@ -26,21 +24,16 @@ impl Transform for SalesEtl {
         plan.pass_all()
             .compute(Field::new("amount_bucket", DataType::Utf8, false))
             .stateless();
-        Ok(Self {
-            amount: plan.read("amount")?,
-            min_amount: params.min_amount,
-        })
+        let amount = plan.read("amount")?;
+        Ok(Self { amount, params })
     }
 
     fn process(&mut self, batch: &Batch, out: &mut Output) -> Result<(), Fault> {
         let amounts = batch.column(self.amount);
-        let rows = Filter::by(&amounts, |amount| amount >= self.min_amount);
+        let rows = Filter::by(&amounts, |amount| amount >= self.params.min_amount);
         let bucket = |amount| usize::from(amount >= 20.0) + usize::from(amount >= 100.0);
         out.filter(&rows, &[&BUCKETS.column_of(&amounts, &rows, bucket)])
     }
 }
 
 sluicegate_guest::export!(SalesEtl);
-
-#[cfg(test)]
-mod tests;

@@ -5,7 +5,7 @@ mod time;
 
 use serde::Deserialize;
 use sluicegate_guest::array::builder::StringBuilder;
-use sluicegate_guest::{Batch, Column, DataType, Fault, Field, Filter, Output, Plan, Transform};
+use sluicegate_guest::prelude::*;
 
 use session::{Sessions, User};
 use time::{Times, Unit};

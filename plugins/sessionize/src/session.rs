@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use sluicegate_guest::array::builder::StringBuilder;
-use sluicegate_guest::{Batch, Column, Fault, Integers, Plan, Text};
+use sluicegate_guest::prelude::*;
 
 /// The column that tells users apart.
 #[derive(Clone, Copy, Debug)]

@@ -111,6 +111,7 @@ fn next_array(
         .align_buffers(true);
     match trust {
         Trust::Nobody => builder.build().map_err(|error| error.to_string()),
+        #[expect(unsafe_code, reason = "saves the check of every offset and character")]
         // SAFETY: the host built these buffers from an array of this type that it had validated, and
         // they lie in this guest's own memory: a host that lies could as well write there directly.
         Trust::Host => Ok(unsafe { builder.null_count(null_count as usize).build_unchecked() }),

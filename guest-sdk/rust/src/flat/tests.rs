@@ -38,11 +38,11 @@ fn arrays() -> Vec<ArrayRef> {
     let fields = vec![
         (
             Arc::new(Field::new("n", DataType::Int64, true)),
-            integers.clone(),
+            Arc::clone(&integers),
         ),
         (
             Arc::new(Field::new("s", DataType::Utf8, true)),
-            strings.clone(),
+            Arc::clone(&strings),
         ),
     ];
     vec![
@@ -114,7 +114,7 @@ fn arrays() -> Vec<ArrayRef> {
 #[test]
 fn every_type_survives_the_crossing() {
     for array in arrays() {
-        for slice in [array.clone(), array.slice(3, 11), array.slice(20, 0)] {
+        for slice in [Arc::clone(&array), array.slice(3, 11), array.slice(20, 0)] {
             let field = Field::new("column", array.data_type().clone(), true);
             let back = fields_from_flat(field_to_flat(&field).unwrap()).unwrap();
             assert_eq!(back[0].data_type(), array.data_type());

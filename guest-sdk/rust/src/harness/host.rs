@@ -1,5 +1,7 @@
 //! The host's part of the contract, done natively.
 
+use std::sync::Arc;
+
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, make_array};
 use arrow_buffer::{BooleanBuffer, ScalarBuffer};
 use arrow_schema::SchemaRef;
@@ -24,10 +26,12 @@ pub(super) struct Shape {
 impl Shape {
     pub(super) fn of(plan: &Plan, trust: Trust) -> Self {
         let fields = plan.output.iter().map(|column| match column {
-            OutputColumn::Pass(index) => plan.input().fields()[*index].clone(),
-            OutputColumn::Computed { field, .. } => field.clone(),
+            OutputColumn::Pass(index) => plan.input().fields().get(*index).cloned(),
+            OutputColumn::Computed { field, .. } => Some(Arc::clone(field)),
         });
-        let schema = SchemaRef::new(arrow_schema::Schema::new(fields.collect::<Vec<_>>()));
+        let schema = SchemaRef::new(arrow_schema::Schema::new(
+            fields.flatten().collect::<Vec<_>>(),
+        ));
         Self {
             reads: plan.reads.clone(),
             output: plan.output.clone(),
@@ -74,7 +78,8 @@ impl<'a> Call<'a> {
             }
         });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new(self.shape.schema.clone(), columns).map_err(|error| error.to_string())
+        RecordBatch::try_new(Arc::clone(&self.shape.schema), columns)
+            .map_err(|error| error.to_string())
     }
 
     fn passed(&self, index: usize, selection: &Selection) -> Result<ArrayRef, String> {
@@ -83,7 +88,7 @@ impl<'a> Call<'a> {
             .ok_or("a column passed through in `finish`")?
             .column(index);
         let selected = match selection {
-            Selection::All => return Ok(column.clone()),
+            Selection::All => return Ok(Arc::clone(column)),
             Selection::Filter(bits) => {
                 let bits = BooleanBuffer::new(bits.clone(), 0, column.len());
                 filter(column, &BooleanArray::new(bits, None))

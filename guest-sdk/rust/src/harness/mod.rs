@@ -98,7 +98,7 @@ impl<T: Transform> Harness<T> {
     /// The schema of what the transform emits.
     #[must_use]
     pub fn output(&self) -> SchemaRef {
-        self.shape.schema.clone()
+        SchemaRef::clone(&self.shape.schema)
     }
 
     /// The names of the input columns that enter the transform.

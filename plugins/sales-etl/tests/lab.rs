@@ -1,10 +1,11 @@
+//! The lab, natively.
+
 use std::sync::Arc;
 
+use sales_etl::SalesEtl;
 use sluicegate_guest::array::cast::AsArray;
 use sluicegate_guest::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use sluicegate_guest::harness::Harness;
-
-use super::*;
 
 fn sales() -> RecordBatch {
     let columns: [(&str, ArrayRef); 4] = [
