@@ -73,7 +73,8 @@ fn unreadable(path: &Path, cause: &std::io::Error) -> Error {
 
 /// The existing path that `path` is most like: the first missing part is replaced.
 fn nearest(path: &Path) -> Option<PathBuf> {
-    let missing = path.ancestors().take_while(|part| !part.exists()).last()?;
+    let absent = |part: &&Path| !part.as_os_str().is_empty() && !part.exists();
+    let missing = path.ancestors().take_while(absent).last()?;
     let parent = missing.parent()?;
     let folder = if parent.as_os_str().is_empty() {
         Path::new(".")

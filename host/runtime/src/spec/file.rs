@@ -40,8 +40,9 @@ const PARAMETERS_MAX: usize = 256;
 const INPUTS_MAX: usize = 64;
 const STEPS_MAX: usize = 64;
 
-/// Times that a path may go up before the folder of the file is known.
-const PARENTS_MAX: usize = 256;
+/// Folders above an application file whose place is not known; a deeper `..` is refused in time, when
+/// the place is known.
+const FOLDERS_UNKNOWN: usize = 128;
 
 /// An application file that is well-formed as far as can be told without its parameters.
 #[derive(Clone, Debug)]
@@ -69,8 +70,8 @@ impl ApplicationFile {
         if let Some(file) = &file {
             // Whatever holds a placeholder counts as right until there is a value.
             let scope = Scope::declared(&file.parameters);
-            // The folder is not known yet, so no `..` can lead out of it.
-            let base = Uri::parse_folder(&"/folder".repeat(PARENTS_MAX))?;
+            // The folder is not known yet: one so deep that no relative path leads above its root.
+            let base = Uri::parse_folder(&"/x".repeat(FOLDERS_UNKNOWN))?;
             let _ = file.interpret(&scope, &base, &problems);
         }
         problems.into_result(text, origin)?;
