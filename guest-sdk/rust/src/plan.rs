@@ -127,15 +127,15 @@ impl Plan {
         let field = field.into();
         let order = self.n_computed();
         let position = self.position(field.name());
-        match position.and_then(|position| self.output.get_mut(position)) {
-            Some(place @ OutputColumn::Pass(_)) => *place = OutputColumn::Computed { field, order },
-            _ => {
-                let message = format!(
-                    "column `{}` is not passed through, so it cannot be replaced",
-                    field.name()
-                );
-                self.note(Err(Fault::invalid(message)));
-            }
+        let place = position.and_then(|position| self.output.get_mut(position));
+        if let Some(place @ OutputColumn::Pass(_)) = place {
+            *place = OutputColumn::Computed { field, order };
+        } else {
+            let message = format!(
+                "column `{}` is not passed through, so it cannot be replaced",
+                field.name()
+            );
+            self.note(Err(Fault::invalid(message)));
         }
         self
     }

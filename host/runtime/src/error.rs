@@ -119,9 +119,12 @@ impl Error {
     /// The limit `name` was reached; `raise` says how to raise it.
     #[must_use]
     pub fn limit(name: &'static str, limit: impl fmt::Display, raise: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Limit, format!("limit `{name}` of {limit} reached"))
-            .fact("limit", name)
-            .hint(raise)
+        Self::new(
+            ErrorKind::Limit,
+            format!("limit `{name}` of {limit} reached"),
+        )
+        .fact("limit", name)
+        .hint(raise)
     }
 
     /// Says what was being done: the new outermost part of the text.

@@ -25,7 +25,7 @@ impl Default for Limits {
             // Half of a small machine; sorts spill before this is reached.
             memory: 2 * GIB,
             // Longer than any job that a person waits for.
-            wall_time: Duration::from_secs(24 * 60 * 60),
+            wall_time: Duration::from_hours(24),
             // A runaway transform must not fill a disk unseen.
             output_bytes: 1024 * GIB,
             guest: GuestLimits::default(),

@@ -33,7 +33,7 @@ use crate::sandbox::{InstanceContext, LogSink, MemoryBudget, Plugin};
 use crate::schedule::Workers;
 use crate::spec::{Input, Step};
 
-pub(crate) use self::plan::{Planned, Rows, StepFigures};
+pub(crate) use self::plan::{Planned, StepFigures};
 pub(crate) use self::scan::Files;
 pub(crate) use self::sink::{Sink, WrittenFile};
 pub(crate) use datafusion::logical_expr::LogicalPlan;
@@ -82,16 +82,27 @@ impl Engine {
     }
 
     /// Starts a plan with the rows of `input`.
-    pub(crate) async fn scan(&self, index: usize, input: &Input, files: &Files) -> Result<LogicalPlan> {
-        let url = ObjectStoreUrl::parse(format!("input-{index}://files")).map_err(from_datafusion)?;
+    pub(crate) async fn scan(
+        &self,
+        index: usize,
+        input: &Input,
+        files: &Files,
+    ) -> Result<LogicalPlan> {
+        let url =
+            ObjectStoreUrl::parse(format!("input-{index}://files")).map_err(from_datafusion)?;
         let runtime = self.session.runtime_env();
         runtime.register_object_store(url.as_ref(), Arc::clone(&files.store));
         let partitions = self.workers.threads();
         let table = Table::open(input, files, url, &self.session, partitions).await?;
         let source = provider_as_source(Arc::new(table));
-        LogicalPlanBuilder::scan_with_filters(TableReference::bare(input.name.as_str()), source, None, Vec::new())
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(from_datafusion)
+        LogicalPlanBuilder::scan_with_filters(
+            TableReference::bare(input.name.as_str()),
+            source,
+            None,
+            Vec::new(),
+        )
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(from_datafusion)
     }
 
     /// Puts `step` on top of a plan: binds its plugin to the plan's schema.
@@ -124,7 +135,9 @@ impl Engine {
         let keys = (step.partition_by.clone(), step.order_by.clone());
         let bound = BoundStep::new(&step.name, keys, bound, Arc::clone(&self.workers))?;
         let node = TransformNode::new(Arc::new(bound), input).map_err(from_datafusion)?;
-        Ok(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+        Ok(LogicalPlan::Extension(Extension {
+            node: Arc::new(node),
+        }))
     }
 
     /// Optimises a plan and fixes how it will be executed.

@@ -55,7 +55,10 @@ impl Planned {
     /// Starts one partition. All partitions must be polled, as an exchange feeds several.
     pub(crate) fn execute(&self, partition: usize) -> Result<Rows> {
         let context = Arc::clone(&self.context);
-        let rows = self.plan.execute(partition, context).map_err(from_datafusion)?;
+        let rows = self
+            .plan
+            .execute(partition, context)
+            .map_err(from_datafusion)?;
         Ok(rows.map_err(from_datafusion).boxed())
     }
 

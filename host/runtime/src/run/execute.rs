@@ -62,7 +62,10 @@ impl Execution {
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         let output = &self.application.output;
         let preparing = || format!("prepare the output `{}`", output.uri);
-        let place = self.stores.open_output(&output.uri).with_context(preparing)?;
+        let place = self
+            .stores
+            .open_output(&output.uri)
+            .with_context(preparing)?;
         let staging = Staging::begin(&place, output.mode, &self.options.run_id);
         let staging = Arc::new(staging.await.with_context(preparing)?);
         let outcome = self.write(plan, Arc::clone(&staging)).await;
@@ -81,13 +84,19 @@ impl Execution {
     async fn plan(&mut self) -> Result<LogicalPlan> {
         let mut inputs = Vec::new();
         let mut bytes = 0;
-        for (index, input) in std::mem::take(&mut self.application.inputs).into_iter().enumerate() {
+        for (index, input) in std::mem::take(&mut self.application.inputs)
+            .into_iter()
+            .enumerate()
+        {
             let files = files_of(&self.stores, &input.name, &input.uri).await?;
             bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
             let input = with_schema(&self.stores, input).await?;
             inputs.push(self.engine.scan(index, &input, &files).await?);
         }
-        self.options.progress.bytes_total.store(bytes, Ordering::Relaxed);
+        self.options
+            .progress
+            .bytes_total
+            .store(bytes, Ordering::Relaxed);
         let mut steps: Vec<LogicalPlan> = Vec::new();
         for step in &self.application.steps {
             let below = source(&inputs, &steps, step.from)?;
@@ -96,7 +105,9 @@ impl Execution {
             let plugin = tokio::task::spawn_blocking(move || sandbox.load(&component))
                 .await
                 .map_err(|error| Error::internal("compile a plugin").source(error))?
-                .with_context(|| format!("load the plugin `{}` of step `{}`", step.plugin, step.name))?;
+                .with_context(|| {
+                    format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
+                })?;
             let progress = Arc::clone(&self.options.progress);
             let watch = Watch {
                 logs: self.logs.of(&step.name),
@@ -187,7 +198,9 @@ impl Execution {
         let read = self.meter.read.load(Ordering::Relaxed);
         progress.bytes_read.store(read, Ordering::Relaxed);
         progress.rows_in.store(plan.rows_read(), Ordering::Relaxed);
-        progress.rows_out.store(rows_out.load(Ordering::Relaxed), Ordering::Relaxed);
+        progress
+            .rows_out
+            .store(rows_out.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     async fn commit(self, staging: Arc<Staging>, written: Written) -> Result<Summary> {

@@ -66,7 +66,10 @@ pub async fn head(
     let uri = Uri::parse(uri, Some(&base))?;
     let stores = Stores::new(environment, Arc::new(Meter::default()));
     let files = files_of(&stores, "head", &uri).await?;
-    let file = files.objects.first().map_or("", |object| object.location.as_ref());
+    let file = files
+        .objects
+        .first()
+        .map_or("", |object| object.location.as_ref());
     let input = Input::guess("head", uri, file)?;
     let engine = Engine::new(&Limits::default(), 1)?;
     let scan = engine.scan(0, &input, &files).await?;
@@ -76,7 +79,9 @@ pub async fn head(
     for partition in 0..plan.partitions() {
         let mut stream = plan.execute(partition)?;
         while wanted > 0 {
-            let Some(batch) = stream.try_next().await? else { break };
+            let Some(batch) = stream.try_next().await? else {
+                break;
+            };
             let batch = batch.slice(0, batch.num_rows().min(wanted));
             wanted -= batch.num_rows();
             batches.push(batch);

@@ -51,7 +51,11 @@ pub(super) struct CsvSource {
 }
 
 impl CsvSource {
-    pub(super) fn new(options: CsvOptions, table_schema: TableSchema, origin: &str) -> Result<Self> {
+    pub(super) fn new(
+        options: CsvOptions,
+        table_schema: TableSchema,
+        origin: &str,
+    ) -> Result<Self> {
         Ok(Self {
             nulls: null_pattern(&options.nulls)?,
             options,
@@ -178,7 +182,9 @@ impl FileOpener for CsvOpener {
         let range = file.range.as_ref();
         let start = range.map_or(0, |range| range.start.cast_unsigned());
         let end = range.map_or(file.object_meta.size, |range| range.end.cast_unsigned());
-        let decoder = self.source.decoder(self.source.options.header && start == 0);
+        let decoder = self
+            .source
+            .decoder(self.source.options.header && start == 0);
         let origin = Arc::clone(&self.source.origin);
         Ok(Box::pin(async move {
             let mut options = GetOptions::new();
@@ -231,7 +237,10 @@ fn batches(
                 continue; // the batch is not full, and the text not at its end
             }
             reading.batch_bytes = 0;
-            return Ok(reading.decoder.flush()?.map(|batch| (batch, (reading, name))));
+            return Ok(reading
+                .decoder
+                .flush()?
+                .map(|batch| (batch, (reading, name))));
         }
     })
     .boxed()

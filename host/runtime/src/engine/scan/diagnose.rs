@@ -24,19 +24,25 @@ fn pattern(text: &str) -> Option<Regex> {
 }
 
 static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(r"(?s)^Error while parsing value '(?<value>.*)' as type '(?<type>[^']*)' for column (?<column>\d+) at line (?<line>\d+)\.")
+    pattern(
+        r"(?s)^Error while parsing value '(?<value>.*)' as type '(?<type>[^']*)' for column (?<column>\d+) at line (?<line>\d+)\.",
+    )
 });
 static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(r"(?s)^Error parsing column (?<column>\d+) at line (?<line>\d+): (?<why>.*)$")
 });
 static COUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(r"^incorrect number of fields for line (?<line>\d+), expected (?<want>\d+) got (?<got>.*)$")
+    pattern(
+        r"^incorrect number of fields for line (?<line>\d+), expected (?<want>\d+) got (?<got>.*)$",
+    )
 });
 static UTF8: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(r"^Encountered invalid UTF-8 data for line (?<line>\d+) and field (?<field>\d+)$")
 });
 static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(r"(?s)^CSV header does not match schema at column (?<column>\d+): expected (?<want>.*) but found (?<got>.*)$")
+    pattern(
+        r"(?s)^CSV header does not match schema at column (?<column>\d+): expected (?<want>.*) but found (?<got>.*)$",
+    )
 });
 
 /// Which decoder complains.
@@ -75,7 +81,9 @@ impl Diagnosis {
         }
         let text = error.to_string();
         let Some(complaint) = Complaint::of(&text, schema).filter(|_| self == Self::Csv) else {
-            return error.fact("file", &start.name).context(format!("read `{}`", start.name));
+            return error
+                .fact("file", &start.name)
+                .context(format!("read `{}`", start.name));
         };
         let line = lines_before(store, start).await + complaint.line;
         let mut explained = Error::input(complaint.what)
@@ -115,7 +123,10 @@ impl Complaint {
         let value: String = found["value"].chars().take(SHOWN_CHARS_MAX).collect();
         Some(Self {
             line: number(&found, "line")? + 1,
-            what: format!("column `{column}` wants {}, but there stands `{value}`", &found["type"]),
+            what: format!(
+                "column `{column}` wants {}, but there stands `{value}`",
+                &found["type"]
+            ),
             column: Some(column),
             hint: "mend the row, or declare the column as `utf8` in `schema`, or add the word to `nulls`",
         })
@@ -137,7 +148,10 @@ impl Complaint {
         Some(Self {
             line: number(&found, "line")?,
             column: None,
-            what: format!("expected {} fields, but the row has {}", &found["want"], &found["got"]),
+            what: format!(
+                "expected {} fields, but the row has {}",
+                &found["want"], &found["got"]
+            ),
             hint: "mend the row; check `delimiter` and `quote` if many rows fail",
         })
     }
@@ -156,12 +170,18 @@ impl Complaint {
 
     fn header(text: &str) -> Option<Self> {
         let found = HEADER.as_ref()?.captures(text)?;
-        let got = found["got"].trim_start_matches("Some(").trim_end_matches(')');
+        let got = found["got"]
+            .trim_start_matches("Some(")
+            .trim_end_matches(')');
         let number: u64 = number(&found, "column")?;
         Some(Self {
             line: 1,
             column: None,
-            what: format!("column {} of the header should be {}, but is {got}", number + 1, &found["want"]),
+            what: format!(
+                "column {} of the header should be {}, but is {got}",
+                number + 1,
+                &found["want"]
+            ),
             hint: "all files of an input need the same columns in the same order; `header = false` ignores names",
         })
     }
@@ -182,7 +202,9 @@ async fn lines_before(store: &dyn ObjectStore, start: &Start) -> u64 {
         return 0;
     }
     let options = GetOptions::new().with_range(Some(GetRange::Bounded(0..start.offset)));
-    let Ok(found) = store.get_opts(&start.path, options).await else { return 0 };
+    let Ok(found) = store.get_opts(&start.path, options).await else {
+        return 0;
+    };
     let counted = found.into_stream().try_fold(0, |lines, chunk| async move {
         Ok(lines + memchr::memchr_iter(b'\n', &chunk).count() as u64)
     });

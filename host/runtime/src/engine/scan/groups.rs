@@ -19,7 +19,9 @@ pub(super) async fn cut(
     partitions: usize,
 ) -> Result<Vec<Vec<PartitionedFile>>> {
     let total: u64 = files.objects.iter().map(|object| object.size).sum();
-    let share = total.div_ceil(partitions.max(1) as u64).max(PIECE_BYTES_MIN);
+    let share = total
+        .div_ceil(partitions.max(1) as u64)
+        .max(PIECE_BYTES_MIN);
     let mut groups: Vec<Vec<PartitionedFile>> = Vec::new();
     let mut before = 0; // bytes of all files before this one
     for object in &files.objects {
@@ -61,7 +63,9 @@ enum Splittable<'a> {
 fn splittable(format: &InputFormat) -> Splittable<'_> {
     match format {
         InputFormat::Parquet => Splittable::Anywhere,
-        InputFormat::Json(options) if !options.array && options.compression == Compression::None => {
+        InputFormat::Json(options)
+            if !options.array && options.compression == Compression::None =>
+        {
             Splittable::Anywhere
         }
         InputFormat::Csv(options) if options.compression == Compression::None => {

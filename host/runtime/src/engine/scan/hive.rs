@@ -19,7 +19,7 @@ const NULL_NAME: &str = "__HIVE_DEFAULT_PARTITION__";
 pub(super) struct Columns(Vec<FieldRef>);
 
 impl Columns {
-    pub(super) fn new(declared: &Partitions, objects: &[ObjectMeta]) -> Result<Self> {
+    pub(super) fn new(declared: &Partitions, objects: &[ObjectMeta]) -> Self {
         let fields = match declared {
             Partitions::None => Vec::new(),
             Partitions::Columns(fields) => fields.iter().cloned().map(Arc::new).collect(),
@@ -29,7 +29,7 @@ impl Columns {
                     .collect()
             }),
         };
-        Ok(Self(fields))
+        Self(fields)
     }
 
     pub(super) fn fields(&self) -> Vec<FieldRef> {
@@ -92,7 +92,9 @@ fn percent_decoded(text: &str) -> String {
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(code.unwrap_or(byte));
-        rest = tail.get(if code.is_some() { 2 } else { 0 }..).unwrap_or_default();
+        rest = tail
+            .get(if code.is_some() { 2 } else { 0 }..)
+            .unwrap_or_default();
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

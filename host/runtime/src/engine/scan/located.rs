@@ -54,7 +54,9 @@ impl FileSource for Located {
         partition: usize,
     ) -> DfResult<Arc<dyn FileOpener>> {
         Ok(Arc::new(LocatedOpener {
-            inner: self.inner.create_file_opener(Arc::clone(&store), config, partition)?,
+            inner: self
+                .inner
+                .create_file_opener(Arc::clone(&store), config, partition)?,
             schema: Arc::clone(self.inner.table_schema().file_schema()),
             origin: Arc::clone(&self.origin),
             diagnosis: self.diagnosis,
@@ -120,17 +122,25 @@ impl FileOpener for LocatedOpener {
         let start = Start {
             name: format!("{}{}", self.origin, file.object_meta.location),
             path: file.object_meta.location.clone(),
-            offset: file.range.as_ref().map_or(0, |range| range.start.cast_unsigned()),
+            offset: file
+                .range
+                .as_ref()
+                .map_or(0, |range| range.start.cast_unsigned()),
         };
         let opening = self.inner.open(file)?;
         let (store, schema) = (Arc::clone(&self.store), Arc::clone(&self.schema));
         let diagnosis = self.diagnosis;
         Ok(Box::pin(async move {
             let explain = move |error| {
-                let (start, schema, store) = (start.clone(), Arc::clone(&schema), Arc::clone(&store));
+                let (start, schema, store) =
+                    (start.clone(), Arc::clone(&schema), Arc::clone(&store));
                 async move {
                     let error = from_datafusion(error);
-                    to_datafusion(diagnosis.explain(error, &start, &schema, store.as_ref()).await)
+                    to_datafusion(
+                        diagnosis
+                            .explain(error, &start, &schema, store.as_ref())
+                            .await,
+                    )
                 }
             };
             match opening.await {

@@ -62,7 +62,7 @@ impl Table {
         session: &dyn Session,
         partitions: usize,
     ) -> Result<Self> {
-        let hive = hive::Columns::new(&input.partitions, &files.objects)?;
+        let hive = hive::Columns::new(&input.partitions, &files.objects);
         let file_schema = schema::of(input, files, session).await?;
         refuse_duplicates(&file_schema)?;
         let table_schema = TableSchema::builder(Arc::clone(&file_schema))
@@ -75,7 +75,9 @@ impl Table {
             .into_iter()
             .map(|group| {
                 let group = group.into_iter().map(|piece| hive.label(piece));
-                Ok(FileGroup::new(group.collect::<Result<Vec<PartitionedFile>>>()?))
+                Ok(FileGroup::new(
+                    group.collect::<Result<Vec<PartitionedFile>>>()?,
+                ))
             })
             .collect::<Result<_>>()?;
         Ok(Self {
@@ -90,7 +92,12 @@ impl Table {
 
 impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Table({}, {} groups)", self.source.file_type(), self.groups.len())
+        write!(
+            f,
+            "Table({}, {} groups)",
+            self.source.file_type(),
+            self.groups.len()
+        )
     }
 }
 
@@ -129,7 +136,9 @@ async fn file_source(
     schema: TableSchema,
 ) -> Result<Arc<dyn FileSource>> {
     let source: Arc<dyn FileSource> = match &input.format {
-        InputFormat::Csv(options) => Arc::new(CsvSource::new(options.clone(), schema, &files.origin)?),
+        InputFormat::Csv(options) => {
+            Arc::new(CsvSource::new(options.clone(), schema, &files.origin)?)
+        }
         InputFormat::Json(options) => {
             Arc::new(JsonSource::new(schema).with_newline_delimited(!options.array))
         }
@@ -164,13 +173,19 @@ fn compression(format: &InputFormat) -> FileCompressionType {
 
 fn refuse_duplicates(schema: &Schema) -> Result<()> {
     let mut seen = std::collections::HashSet::new();
-    match schema.fields().iter().find(|field| !seen.insert(field.name())) {
+    match schema
+        .fields()
+        .iter()
+        .find(|field| !seen.insert(field.name()))
+    {
         None => Ok(()),
         Some(field) => Err(Error::input(format!(
             "the input has two columns named `{}`",
             field.name()
         ))
-        .hint("give the columns names of their own, by `header = false` and a `schema` if need be")),
+        .hint(
+            "give the columns names of their own, by `header = false` and a `schema` if need be",
+        )),
     }
 }
 

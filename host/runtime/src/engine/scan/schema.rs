@@ -11,7 +11,9 @@ use datafusion::catalog::Session;
 use datafusion::datasource::file_format::FileFormat as _;
 use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt as _};
+use datafusion::object_store::{
+    Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStoreExt as _,
+};
 use futures::TryStreamExt;
 
 use super::csv::null_pattern;
@@ -29,10 +31,14 @@ const INFER_FILES_MAX: usize = 8;
 pub(super) async fn of(input: &Input, files: &Files, session: &dyn Session) -> Result<SchemaRef> {
     let failed = |error| opening(input, error);
     match &input.format {
-        InputFormat::Csv(CsvOptions { schema: SchemaSource::Explicit(schema), .. })
-        | InputFormat::Json(JsonOptions { schema: SchemaSource::Explicit(schema), .. }) => {
-            Ok(Arc::clone(schema))
-        }
+        InputFormat::Csv(CsvOptions {
+            schema: SchemaSource::Explicit(schema),
+            ..
+        })
+        | InputFormat::Json(JsonOptions {
+            schema: SchemaSource::Explicit(schema),
+            ..
+        }) => Ok(Arc::clone(schema)),
         InputFormat::Parquet => ParquetFormat::new()
             .with_force_view_types(false)
             .infer_schema(session, &files.store, &files.objects)
@@ -49,7 +55,9 @@ pub(super) async fn of(input: &Input, files: &Files, session: &dyn Session) -> R
 /// Whether the first file has the Arrow file format rather than the stream format.
 pub(super) async fn is_arrow_file(files: &Files) -> Result<bool> {
     const MAGIC: &[u8] = b"ARROW1";
-    let Some(object) = files.objects.first() else { return Ok(true) };
+    let Some(object) = files.objects.first() else {
+        return Ok(true);
+    };
     let head = files
         .store
         .get_range(&object.location, 0..(MAGIC.len() as u64).min(object.size))
@@ -61,9 +69,19 @@ pub(super) async fn is_arrow_file(files: &Files) -> Result<bool> {
 async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
     let mut schemas = Vec::new();
     let mut rows = match &input.format {
-        InputFormat::Csv(CsvOptions { schema: SchemaSource::Infer { rows }, .. })
-        | InputFormat::Json(JsonOptions { schema: SchemaSource::Infer { rows }, .. }) => *rows,
-        _ => return Err(Error::internal("a schema file was not read before its input")),
+        InputFormat::Csv(CsvOptions {
+            schema: SchemaSource::Infer { rows },
+            ..
+        })
+        | InputFormat::Json(JsonOptions {
+            schema: SchemaSource::Infer { rows },
+            ..
+        }) => *rows,
+        _ => {
+            return Err(Error::internal(
+                "a schema file was not read before its input",
+            ));
+        }
     };
     for object in files.objects.iter().take(INFER_FILES_MAX) {
         let text = head(input, files, object).await?;
@@ -74,7 +92,10 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
         }
         .map_err(|error| {
             Error::input(arrow_text(&error))
-                .context(format!("infer the schema of `{}{}`", files.origin, object.location))
+                .context(format!(
+                    "infer the schema of `{}{}`",
+                    files.origin, object.location
+                ))
                 .hint("declare it with `schema` or `schema_file`")
         })?;
         schemas.push(schema);
@@ -85,31 +106,49 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
     }
     let merged = Schema::try_merge(schemas).map_err(|error| {
         Error::input(arrow_text(&error))
-            .context(format!("merge the schemas of the files of input `{}`", input.name))
+            .context(format!(
+                "merge the schemas of the files of input `{}`",
+                input.name
+            ))
             .hint("declare one with `schema` or `schema_file`")
     })?;
     if merged.fields().is_empty() {
-        return Err(Error::input(format!("input `{}` has no columns", input.name))
-            .hint("is the file empty? give it a header, or declare the columns with `schema`"));
+        return Err(
+            Error::input(format!("input `{}` has no columns", input.name))
+                .hint("is the file empty? give it a header, or declare the columns with `schema`"),
+        );
     }
     Ok(Arc::new(merged))
 }
 
 /// The first bytes of a file, uncompressed, cut behind a whole line.
 async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u8>> {
-    let failed = |error: datafusion::object_store::Error| {
-        Error::storage(error.to_string()).context(format!("read `{}{}`", files.origin, object.location))
+    let failed = |error: StoreError| {
+        Error::storage(error.to_string())
+            .context(format!("read `{}{}`", files.origin, object.location))
     };
     let options = GetOptions::new().with_range(Some(GetRange::Offset(0)));
-    let options = if object.size == 0 { GetOptions::new() } else { options };
-    let raw = files.store.get_opts(&object.location, options).await.map_err(failed)?;
+    let options = if object.size == 0 {
+        GetOptions::new()
+    } else {
+        options
+    };
+    let raw = files
+        .store
+        .get_opts(&object.location, options)
+        .await
+        .map_err(failed)?;
     let raw = raw.into_stream().map_err(Into::into);
     let mut chunks = compression(&input.format)
         .convert_stream(Box::pin(raw))
         .map_err(|error| opening(input, error))?;
     let mut text = Vec::new();
     while text.len() < INFER_BYTES_MAX {
-        match chunks.try_next().await.map_err(|error| opening(input, error))? {
+        match chunks
+            .try_next()
+            .await
+            .map_err(|error| opening(input, error))?
+        {
             Some(chunk) => text.extend_from_slice(&chunk),
             None => return Ok(text),
         }
@@ -121,7 +160,9 @@ async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u
 }
 
 fn csv(options: &CsvOptions, text: &[u8], rows: usize) -> Result<(Schema, usize), ArrowError> {
-    let text = text.strip_prefix(super::csv::BYTE_ORDER_MARK).unwrap_or(text);
+    let text = text
+        .strip_prefix(super::csv::BYTE_ORDER_MARK)
+        .unwrap_or(text);
     let mut format = Format::default()
         .with_header(options.header)
         .with_delimiter(options.delimiter)
@@ -132,7 +173,9 @@ fn csv(options: &CsvOptions, text: &[u8], rows: usize) -> Result<(Schema, usize)
     if let Some(comment) = options.comment {
         format = format.with_comment(comment);
     }
-    if let Some(pattern) = null_pattern(&options.nulls).map_err(|e| ArrowError::CsvError(e.to_string()))? {
+    if let Some(pattern) =
+        null_pattern(&options.nulls).map_err(|e| ArrowError::CsvError(e.to_string()))?
+    {
         format = format.with_null_regex(pattern);
     }
     let (schema, seen) = format.infer_schema(Cursor::new(text), Some(rows))?;
@@ -151,7 +194,11 @@ fn known(field: &Field) -> Field {
 
 fn json(options: &JsonOptions, text: &[u8], rows: usize) -> Result<(Schema, usize), ArrowError> {
     let mut seen = 0;
-    let values = Values { text, at: 0, array: options.array };
+    let values = Values {
+        text,
+        at: 0,
+        array: options.array,
+    };
     let values = values.take(rows).inspect(|_| seen += 1);
     let schema = infer_json_schema_from_iterator(values)?;
     Ok((schema, seen))
@@ -169,7 +216,8 @@ impl Iterator for Values<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let rest = self.text.get(self.at..)?;
-        let between = |byte: &u8| byte.is_ascii_whitespace() || (self.array && b"[,".contains(byte));
+        let between =
+            |byte: &u8| byte.is_ascii_whitespace() || (self.array && b"[,".contains(byte));
         let skip = rest.iter().take_while(|byte| between(byte)).count();
         let rest = rest.get(skip..)?;
         if rest.is_empty() || (self.array && rest.first() == Some(&b']')) {

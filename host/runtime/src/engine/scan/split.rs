@@ -5,7 +5,7 @@
 //! stand only around whole values, the newlines outside of them end records. Where one stands
 //! anywhere else, or an escape character is in use, the file is not cut at all.
 
-use datafusion::object_store::{GetOptions, GetRange, ObjectMeta, ObjectStoreExt as _};
+use datafusion::object_store::{Error as StoreError, GetOptions, GetRange, ObjectMeta};
 use futures::TryStreamExt;
 
 use super::Files;
@@ -29,8 +29,9 @@ pub(super) async fn at_records(
     let start = if proven { search.first_cut() } else { 0 };
     let range = GetRange::Offset(start);
     let options = GetOptions::new().with_range(Some(range));
-    let failed = |error: datafusion::object_store::Error| {
-        Error::storage(error.to_string()).context(format!("read `{}{}`", files.origin, object.location))
+    let failed = |error: StoreError| {
+        Error::storage(error.to_string())
+            .context(format!("read `{}{}`", files.origin, object.location))
     };
     let mut chunks = files
         .store
@@ -108,7 +109,11 @@ impl Search {
             self.pending_quote = false;
             return self.after_quote(rest);
         }
-        let quote = if self.proven { None } else { memchr::memchr(self.quote, rest) };
+        let quote = if self.proven {
+            None
+        } else {
+            memchr::memchr(self.quote, rest)
+        };
         let clear = quote.unwrap_or(rest.len());
         if !self.quoted {
             self.place_cuts(rest.get(..clear).unwrap_or_default(), offset + from as u64);
@@ -147,8 +152,12 @@ impl Search {
         while let Some(&cut) = self.wanted.last() {
             // A cut right behind a newline is good as it is, hence the byte before it.
             let skip = usize::try_from(cut.saturating_sub(1).saturating_sub(offset));
-            let Some(tail) = skip.ok().and_then(|skip| clear.get(skip..)) else { return };
-            let Some(newline) = memchr::memchr(b'\n', tail) else { return };
+            let Some(tail) = skip.ok().and_then(|skip| clear.get(skip..)) else {
+                return;
+            };
+            let Some(newline) = memchr::memchr(b'\n', tail) else {
+                return;
+            };
             let start = offset + (clear.len() - tail.len() + newline + 1) as u64;
             self.wanted.retain(|&cut| cut > start);
             self.found.push(start);

@@ -35,7 +35,7 @@ fn mostly_distinct(field: &FieldRef, column: &ArrayRef) -> bool {
         return false;
     }
     let converter = RowConverter::new(vec![SortField::new(field.data_type().clone())]);
-    let Ok(rows) = converter.and_then(|mut c| c.convert_columns(std::slice::from_ref(column))) else {
+    let Ok(rows) = converter.and_then(|c| c.convert_columns(std::slice::from_ref(column))) else {
         return false;
     };
     let distinct: HashSet<&[u8]> = rows.iter().map(|row| row.data()).collect();

@@ -55,9 +55,10 @@ enum Text {
 impl Text {
     fn new(compression: Compression, drain: Drain) -> Result<Self> {
         Ok(match compression {
-            Compression::Gzip => {
-                Self::Gzip(flate2::write::GzEncoder::new(drain, flate2::Compression::default()))
-            }
+            Compression::Gzip => Self::Gzip(flate2::write::GzEncoder::new(
+                drain,
+                flate2::Compression::default(),
+            )),
             Compression::Zstd => Self::Zstd(
                 zstd::Encoder::new(drain, zstd::DEFAULT_COMPRESSION_LEVEL).map_err(failed)?,
             ),
@@ -93,16 +94,16 @@ impl Write for Text {
 }
 
 enum Format {
-    Parquet(ArrowWriter<Drain>),
-    Csv(arrow::csv::Writer<Text>),
-    Ndjson(LineDelimitedWriter<Text>),
-    Arrow(FileWriter<Drain>),
+    Parquet(Box<ArrowWriter<Drain>>),
+    Csv(Box<arrow::csv::Writer<Text>>),
+    Ndjson(Box<LineDelimitedWriter<Text>>),
+    Arrow(Box<FileWriter<Drain>>),
     Finished,
 }
 
 /// The encoder of one file.
 pub(super) struct Encoder {
-    format: Box<Format>,
+    format: Format,
     drain: Drain,
     taken: u64,
 }
@@ -119,19 +120,20 @@ impl Encoder {
             OutputFormat::Parquet(options) => parquet(options, schema, first, drain.clone())?,
             OutputFormat::Csv(options) => csv(options, drain.clone())?,
             OutputFormat::Ndjson { compression } => {
-                Format::Ndjson(LineDelimitedWriter::new(Text::new(*compression, drain.clone())?))
+                let text = Text::new(*compression, drain.clone())?;
+                Format::Ndjson(Box::new(LineDelimitedWriter::new(text)))
             }
             OutputFormat::Arrow { compression } => arrow_file(*compression, schema, drain.clone())?,
         };
         Ok(Self {
-            format: Box::new(format),
+            format,
             drain,
             taken: 0,
         })
     }
 
     pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
-        match self.format.as_mut() {
+        match &mut self.format {
             Format::Parquet(writer) => writer.write(rows).map_err(failed),
             Format::Csv(writer) => writer.write(rows).map_err(failed),
             Format::Ndjson(writer) => writer.write(rows).map_err(failed),
@@ -149,7 +151,7 @@ impl Encoder {
 
     /// Bytes of the file so far, with those that a row group still collects.
     pub(super) fn size(&self) -> u64 {
-        let collecting = match self.format.as_ref() {
+        let collecting = match &self.format {
             Format::Parquet(writer) => writer.in_progress_size(),
             _ => 0,
         };
@@ -158,7 +160,7 @@ impl Encoder {
 
     /// Writes what ends the file.
     pub(super) fn finish(&mut self) -> Result<()> {
-        match std::mem::replace(self.format.as_mut(), Format::Finished) {
+        match std::mem::replace(&mut self.format, Format::Finished) {
             Format::Parquet(writer) => writer.close().map(drop).map_err(failed),
             Format::Csv(writer) => writer.into_inner().finish().map_err(failed),
             Format::Ndjson(mut writer) => {
@@ -182,7 +184,9 @@ fn parquet(
         Compression::Zstd => ParquetCompression::ZSTD(ZstdLevel::default()),
         Compression::Gzip => ParquetCompression::GZIP(GzipLevel::default()),
         Compression::Lz4 => ParquetCompression::LZ4_RAW,
-        Compression::None | Compression::Bzip2 | Compression::Xz => ParquetCompression::UNCOMPRESSED,
+        Compression::None | Compression::Bzip2 | Compression::Xz => {
+            ParquetCompression::UNCOMPRESSED
+        }
     };
     let mut properties = WriterProperties::builder()
         .set_compression(compression)
@@ -192,7 +196,7 @@ fn parquet(
         properties = properties.set_column_dictionary_enabled(column, false);
     }
     ArrowWriter::try_new(drain, Arc::clone(schema), Some(properties.build()))
-        .map(Format::Parquet)
+        .map(|writer| Format::Parquet(Box::new(writer)))
         .map_err(failed)
 }
 
@@ -202,7 +206,7 @@ fn csv(options: &CsvOutput, drain: Drain) -> Result<Format> {
         .with_header(options.header)
         .with_delimiter(options.delimiter)
         .build(text);
-    Ok(Format::Csv(writer))
+    Ok(Format::Csv(Box::new(writer)))
 }
 
 fn arrow_file(compression: Compression, schema: &SchemaRef, drain: Drain) -> Result<Format> {
@@ -215,7 +219,7 @@ fn arrow_file(compression: Compression, schema: &SchemaRef, drain: Drain) -> Res
         .try_with_compression(compression)
         .map_err(failed)?;
     FileWriter::try_new_with_options(drain, schema, options)
-        .map(Format::Arrow)
+        .map(|writer| Format::Arrow(Box::new(writer)))
         .map_err(failed)
 }
 

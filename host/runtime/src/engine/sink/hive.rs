@@ -1,6 +1,7 @@
 //! Sends rows to the folder of their partition values, as in `region=APAC/`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
@@ -36,8 +37,10 @@ impl Router {
             .filter(|index| !keys.contains(index))
             .collect();
         if kept.is_empty() {
-            return Err(Error::input("every column of the output is in `partition_by`")
-                .hint("a file needs at least one column of its own"));
+            return Err(
+                Error::input("every column of the output is in `partition_by`")
+                    .hint("a file needs at least one column of its own"),
+            );
         }
         let file_schema = Arc::new(project(schema, &kept)?);
         Ok(Self {
@@ -67,7 +70,10 @@ impl Router {
             .into_iter()
             .map(|(folder, indices)| {
                 let indices = UInt32Array::from(indices);
-                Ok((folder, take_record_batch(&rows, &indices).map_err(internal)?))
+                Ok((
+                    folder,
+                    take_record_batch(&rows, &indices).map_err(internal)?,
+                ))
             })
             .collect()
     }
@@ -75,9 +81,10 @@ impl Router {
     fn folders(&self, batch: &RecordBatch) -> Result<Vec<String>> {
         let mut folders = vec![String::new(); batch.num_rows()];
         let schema = batch.schema();
-        let keys = self.keys.iter().filter_map(|&index| {
-            Some((schema.fields().get(index)?, batch.columns().get(index)?))
-        });
+        let keys = self
+            .keys
+            .iter()
+            .filter_map(|&index| Some((schema.fields().get(index)?, batch.columns().get(index)?)));
         for (field, column) in keys {
             append(&mut folders, field.name(), column)?;
         }
@@ -115,12 +122,17 @@ fn escaped(text: &str) -> String {
         } else {
             let mut buffer = [0; 4];
             for byte in character.encode_utf8(&mut buffer).bytes() {
-                out.push_str(&format!("%{byte:02X}"));
+                // Writing to a string cannot fail.
+                let _ = write!(out, "%{byte:02X}");
             }
         }
     }
     // A segment of dots alone would leave the folder.
-    if out.bytes().all(|byte| byte == b'.') { out.replace('.', "%2E") } else { out }
+    if out.bytes().all(|byte| byte == b'.') {
+        out.replace('.', "%2E")
+    } else {
+        out
+    }
 }
 
 fn project(schema: &SchemaRef, kept: &[usize]) -> Result<Schema> {

@@ -56,7 +56,8 @@ impl Sink {
         let router = Router::new(&self.output.partition_by, &self.schema)?;
         let mut files = Files::new(self, router.file_schema(), partition);
         while let Some(batch) = batches.try_next().await? {
-            self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+            self.rows
+                .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             for (folder, rows) in router.route(batch)? {
                 files.write(folder, &rows).await?;
             }
@@ -85,7 +86,6 @@ impl Sink {
         ))
     }
 }
-
 
 /// The open files of one partition, by folder.
 struct Files<'a> {

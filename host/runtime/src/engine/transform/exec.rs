@@ -44,7 +44,10 @@ impl TransformExec {
         output: Vec<Source>,
         input: Arc<dyn ExecutionPlan>,
     ) -> DfResult<Self> {
-        let fields: Vec<_> = output.iter().map(|source| Arc::clone(source.field())).collect();
+        let fields: Vec<_> = output
+            .iter()
+            .map(|source| Arc::clone(source.field()))
+            .collect();
         let schema = Arc::new(Schema::new(fields));
         let layout = Arc::new(Layout::new(&step.reads, &output, &input.schema(), &schema)?);
         let properties = PlanProperties::new(
@@ -105,12 +108,19 @@ fn ordering(step: &BoundStep, schema: &SchemaRef) -> DfResult<Option<OrderingReq
 
 impl DisplayAs for TransformExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let computed = self.output.iter().filter(|s| matches!(s, Source::Computed(_)));
+        let computed = self
+            .output
+            .iter()
+            .filter(|s| matches!(s, Source::Computed(_)));
         write!(
             f,
             "TransformExec: step={}, {}, reads=[{}], computes=[{}], passes={}",
             self.step.name,
-            if self.step.stateless { "stateless" } else { "stateful" },
+            if self.step.stateless {
+                "stateless"
+            } else {
+                "stateful"
+            },
             self.step.reads.join(", "),
             computed
                 .clone()
@@ -158,14 +168,11 @@ impl ExecutionPlan for TransformExec {
         mut children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self::new(
-                Arc::clone(&self.step),
-                self.output.clone(),
-                input,
-            )?)),
-            _ => internal_err!("a transform has one input"),
-        }
+        let (Some(input), true) = (children.pop(), children.is_empty()) else {
+            return internal_err!("a transform has one input");
+        };
+        let exec = Self::new(Arc::clone(&self.step), self.output.clone(), input)?;
+        Ok(Arc::new(exec))
     }
 
     fn with_new_children(
@@ -198,7 +205,10 @@ impl ExecutionPlan for TransformExec {
             context.session_config().batch_size(),
         );
         let schema = self.schema();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, run.stream(input))))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            schema,
+            run.stream(input),
+        )))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {

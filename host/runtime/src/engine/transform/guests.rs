@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::limits::GuestLimits;
 use crate::sandbox::{Bound, InstanceContext, Plan, Plugin, Produced};
 
 /// Makes, keeps and retires the instances of one step.
@@ -48,6 +49,10 @@ impl Guests {
 
     pub(crate) fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    pub(crate) fn limits(&self) -> &GuestLimits {
+        &self.context.limits
     }
 
     pub(crate) fn input_schema(&self) -> SchemaRef {

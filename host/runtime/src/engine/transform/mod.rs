@@ -81,20 +81,6 @@ impl BoundStep {
             workers,
         })
     }
-
-    /// The names of all input columns that the step needs at all.
-    pub(super) fn needs(&self) -> impl Iterator<Item = &str> {
-        let passed = self.output.iter().filter_map(|source| match source {
-            Source::Pass(field) => Some(field.name().as_str()),
-            Source::Computed(_) => None,
-        });
-        self.reads
-            .iter()
-            .map(String::as_str)
-            .chain(passed)
-            .chain(self.partition_by.iter().map(String::as_str))
-            .chain(self.order_by.iter().map(|key| key.column.as_str()))
-    }
 }
 
 fn by_name(plan: &Plan, input: &Schema) -> Result<(Vec<String>, Vec<Source>)> {
@@ -148,9 +134,7 @@ pub(super) fn unknown_column(name: &str, schema: &SchemaRef) -> Error {
         .fields()
         .iter()
         .map(|field| field.name())
-        .max_by(|a, b| {
-            strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
-        })
+        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)))
         .filter(|candidate| strsim::jaro_winkler(candidate, name) > 0.8);
     let error = Error::input(format!("no column `{name}`"))
         .hint(format!("the columns are {}", names.join(", ")));

@@ -33,7 +33,10 @@ impl TransformNode {
             })
             .cloned()
             .collect();
-        let fields: Vec<_> = output.iter().map(|source| Arc::clone(source.field())).collect();
+        let fields: Vec<_> = output
+            .iter()
+            .map(|source| Arc::clone(source.field()))
+            .collect();
         let schema = Arc::new(DFSchema::try_from(Schema::new(fields))?);
         Ok(Self {
             step,
@@ -66,10 +69,10 @@ impl UserDefinedLogicalNodeCore for TransformNode {
     }
 
     fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> DfResult<Self> {
-        match (inputs.pop(), inputs.is_empty()) {
-            (Some(input), true) => Self::new(Arc::clone(&self.step), input),
-            _ => internal_err!("a transform has one input"),
-        }
+        let (Some(input), true) = (inputs.pop(), inputs.is_empty()) else {
+            return internal_err!("a transform has one input");
+        };
+        Self::new(Arc::clone(&self.step), input)
     }
 
     /// What a transform needs of its input: what enters the guest, and what passes through to a column
@@ -82,7 +85,12 @@ impl UserDefinedLogicalNodeCore for TransformNode {
                 Source::Computed(_) => None,
             });
         let keys = self.step.order_by.iter().map(|key| &key.column);
-        let entering = self.step.reads.iter().chain(&self.step.partition_by).chain(keys);
+        let entering = self
+            .step
+            .reads
+            .iter()
+            .chain(&self.step.partition_by)
+            .chain(keys);
         let mut indices: Vec<_> = entering
             .map(String::as_str)
             .chain(passed)

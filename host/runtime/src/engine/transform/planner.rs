@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::Result as DfResult;
 use datafusion::execution::context::QueryPlanner;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use super::{TransformExec, TransformNode};
@@ -45,8 +45,11 @@ impl ExtensionPlanner for TransformPlanner {
         let (Some(node), [input]) = (node, physical_inputs) else {
             return Ok(None);
         };
-        let exec =
-            TransformExec::new(Arc::clone(&node.step), node.output.clone(), Arc::clone(input))?;
+        let exec = TransformExec::new(
+            Arc::clone(&node.step),
+            node.output.clone(),
+            Arc::clone(input),
+        )?;
         Ok(Some(Arc::new(exec)))
     }
 }

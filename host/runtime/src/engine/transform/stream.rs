@@ -25,6 +25,9 @@ type Flow<T> = std::result::Result<T, DataFusionError>;
 /// The batches of one partition.
 type Batches = BoxStream<'static, Flow<RecordBatch>>;
 
+/// A piece of a batch, with its place.
+type Morsel = (Place, RecordBatch);
+
 /// Each batch by itself.
 fn each(batches: Vec<RecordBatch>) -> stream::Iter<std::vec::IntoIter<Flow<RecordBatch>>> {
     stream::iter(batches.into_iter().map(Ok).collect::<Vec<_>>())
@@ -43,8 +46,8 @@ pub(super) struct Layout {
 enum Slot {
     /// A column of the input.
     Pass(usize),
-    /// A column of what the guest emits.
-    Computed(usize),
+    /// The next column of what the guest emits.
+    Computed,
 }
 
 impl Layout {
@@ -61,17 +64,13 @@ impl Layout {
                 .ok_or_else(|| internal_datafusion_err!("column `{name}` was pruned though needed"))
         };
         let reads: Vec<_> = reads.iter().map(|name| find(name)).collect::<Flow<_>>()?;
-        let mut computed = 0;
-        let mut slots = Vec::with_capacity(output.len());
-        for source in output {
-            slots.push(match source {
-                Source::Pass(field) => Slot::Pass(find(field.name())?),
-                Source::Computed(_) => {
-                    computed += 1;
-                    Slot::Computed(computed - 1)
-                }
-            });
-        }
+        let slots = output
+            .iter()
+            .map(|source| match source {
+                Source::Pass(field) => find(field.name()).map(Slot::Pass),
+                Source::Computed(_) => Ok(Slot::Computed),
+            })
+            .collect::<Flow<_>>()?;
         Ok(Self {
             reads_schema: Arc::new(input.project(&reads)?),
             reads,
@@ -91,15 +90,30 @@ impl Layout {
     }
 
     /// The output rows of one emission over `batch`.
-    fn joined(&self, batch: &RecordBatch, emitted: Emitted) -> Result<RecordBatch> {
+    fn joined(
+        &self,
+        batch: &RecordBatch,
+        emitted: Emitted,
+        emit_bytes: u64,
+    ) -> Result<RecordBatch> {
         let passing: Vec<ArrayRef> = self
             .output
             .iter()
             .filter_map(|slot| match slot {
                 Slot::Pass(index) => batch.columns().get(*index).cloned(),
-                Slot::Computed(_) => None,
+                Slot::Computed => None,
             })
             .collect();
+        // `take` may repeat a large value many times: that has to be known before it is done.
+        let bytes = emitted.selection.selected_bytes(&passing);
+        if bytes > emit_bytes {
+            return Err(Error::limit(
+                "emit_bytes",
+                format!("{emit_bytes} bytes"),
+                "raise `emit_bytes` under `[limits]`, or run with `--limit-emit-bytes`",
+            )
+            .context("select the rows of the columns that pass through"));
+        }
         let mut passed = emitted.selection.apply_all(&passing)?.into_iter();
         let mut computed = emitted.computed.into_iter();
         let columns: Vec<_> = self
@@ -107,7 +121,7 @@ impl Layout {
             .iter()
             .filter_map(|slot| match slot {
                 Slot::Pass(_) => passed.next(),
-                Slot::Computed(_) => computed.next(),
+                Slot::Computed => computed.next(),
             })
             .collect();
         record_batch(&self.schema, columns, emitted.rows)
@@ -208,7 +222,7 @@ impl Partition {
     }
 
     /// Runs one morsel in whatever guest is idle.
-    async fn process(self: Arc<Self>, morsel: Flow<(Place, RecordBatch)>) -> Flow<Vec<RecordBatch>> {
+    async fn process(self: Arc<Self>, morsel: Flow<Morsel>) -> Flow<Vec<RecordBatch>> {
         let (place, morsel) = morsel?;
         let workers = Arc::clone(&self.step.workers);
         let job = move || {
@@ -246,22 +260,17 @@ impl Partition {
     fn advance(
         &self,
         guest: Option<crate::sandbox::Bound>,
-        next: Option<(Place, RecordBatch)>,
+        next: Option<Morsel>,
     ) -> Result<(Option<crate::sandbox::Bound>, Vec<RecordBatch>)> {
         let guest = guest.map_or_else(|| self.step.guests.take(), Ok)?;
-        match next {
-            Some((place, morsel)) => {
-                let at = |error| self.located(error, place, morsel.num_rows());
-                let (guest, produced) = guest.process(self.layout.entering(&morsel)?).map_err(at)?;
-                let batches = self.settle(Some(&morsel), Ok(produced)).map_err(at)?;
-                Ok((Some(guest), batches))
-            }
-            None => {
-                let outcome = guest.finish();
-                let batches = self.settle(None, outcome).map_err(|e| self.at_end(e))?;
-                Ok((None, batches))
-            }
-        }
+        let Some((place, morsel)) = next else {
+            let batches = self.settle(None, guest.finish());
+            return Ok((None, batches.map_err(|error| self.at_end(error))?));
+        };
+        let at = |error| self.located(error, place, morsel.num_rows());
+        let (guest, produced) = guest.process(self.layout.entering(&morsel)?).map_err(at)?;
+        let batches = self.settle(Some(&morsel), Ok(produced)).map_err(at)?;
+        Ok((Some(guest), batches))
     }
 
     /// After the last batch of the last partition, idle guests of a stateless transform say goodbye.
@@ -284,7 +293,7 @@ impl Partition {
     fn morsels(
         self: Arc<Self>,
         input: SendableRecordBatchStream,
-    ) -> BoxStream<'static, (Arc<Self>, Flow<(Place, RecordBatch)>)> {
+    ) -> BoxStream<'static, (Arc<Self>, Flow<Morsel>)> {
         let this = Arc::clone(&self);
         input
             .flat_map(move |batch| stream::iter(this.cut(batch)))
@@ -292,14 +301,16 @@ impl Partition {
             .boxed()
     }
 
-    fn cut(&self, batch: Flow<RecordBatch>) -> Vec<Flow<(Place, RecordBatch)>> {
+    fn cut(&self, batch: Flow<RecordBatch>) -> Vec<Flow<Morsel>> {
         let batch = match batch {
             Ok(batch) => batch,
             Err(error) => return vec![Err(error)],
         };
         self.meters.rows_in.add(batch.num_rows());
         let number = self.batches.fetch_add(1, Ordering::Relaxed);
-        let first_row = self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
+        let first_row = self
+            .rows
+            .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         (0..batch.num_rows())
             .step_by(self.morsel_rows.max(1))
             .map(|start| {
@@ -324,13 +335,14 @@ impl Partition {
         self.meters.guest.add_duration(produced.guest_time);
         self.meters.host.add_duration(produced.host_time);
         self.meters.rejected.add(produced.rejected.len());
+        let emit_bytes = self.step.guests.limits().emit_bytes;
         let timer = self.meters.host.timer();
         let batches = produced
             .batches
             .into_iter()
             .filter(|emitted| emitted.rows > 0)
             .map(|emitted| match morsel {
-                Some(morsel) => self.layout.joined(morsel, emitted),
+                Some(morsel) => self.layout.joined(morsel, emitted, emit_bytes),
                 None => record_batch(&self.layout.schema, emitted.computed, emitted.rows),
             })
             .collect();

@@ -32,7 +32,11 @@ fn cuts(text: &[u8], wanted: &[u64], chunk: usize) -> Vec<u64> {
 #[test]
 fn a_cut_moves_to_the_next_record() {
     assert_eq!(cuts(b"a,b\nc,d\ne,f\n", &[5], 100), [8]);
-    assert_eq!(cuts(b"a,b\nc,d\ne,f\n", &[4], 100), [4], "it is good already");
+    assert_eq!(
+        cuts(b"a,b\nc,d\ne,f\n", &[4], 100),
+        [4],
+        "it is good already"
+    );
 }
 
 #[test]
@@ -44,7 +48,10 @@ fn a_newline_in_a_quoted_value_is_no_boundary() {
 
 #[test]
 fn a_quote_within_a_bare_value_leaves_the_file_whole() {
-    assert_eq!(cuts(b"5\" pipe,1\n6\" pipe,2\nx,3\n", &[12], 100), Vec::<u64>::new());
+    assert_eq!(
+        cuts(b"5\" pipe,1\n6\" pipe,2\nx,3\n", &[12], 100),
+        Vec::<u64>::new()
+    );
     assert_eq!(cuts(b"\"a\"b,1\nx,3\ny,4\n", &[8], 100), Vec::<u64>::new());
 }
 
