@@ -154,7 +154,7 @@ class Job:
         }
 
     def run(self, engine):
-        output = self.folder / f"{engine}.parquet"
+        output = self.folder / ("sluice" if engine == OURS else f"{engine}.parquet")
         if engine == OURS:
             application = self.folder / "application.toml"
             application.write_text(APPLICATION.format(input=self.input, output=output))

@@ -1,1 +1,1 @@
-//! House rules, end-to-end tests and benchmarks of the whole.
+//! Nothing: the tests of this crate are in `tests/`, and see the project as a user does.

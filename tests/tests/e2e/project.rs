@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
 /// No job of these tests takes a tenth of it, on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(180);
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// The lab's five order lines.
 pub(crate) const SALES: &str = include_str!("../../data/sales.csv");
@@ -77,7 +77,7 @@ impl Project {
         };
         self.write(
             "app.toml",
-            &format!(
+            format!(
                 "name = \"lab\"\n\n[parameters.min_amount]\ntype = \"float\"\ndefault = 10.0\n\n\
                  [inputs.sales]\n{uri}\n{input}\n\n[[steps]]\nname = \"etl\"\n{plugin}\n{step}\n\n\
                  [output]\n{target}\n{output}\n"

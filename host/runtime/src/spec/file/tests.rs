@@ -61,7 +61,7 @@ fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 fn resolve(text: &str, given: &[(&str, &str)]) -> Result<Application> {
     let built_in = map(&[("run.id", "r1")]);
-    ApplicationFile::parse(text, "app.toml")?.resolve("/work/app", &map(given), &built_in)
+    ApplicationFile::parse(text, "app.toml")?.resolve("/jobs/app", &map(given), &built_in)
 }
 
 /// The whole error as a person sees it.
@@ -97,7 +97,7 @@ fn whole_file_resolves() {
     };
     assert_eq!(
         input.uri.to_string(),
-        "/work/app/data/2024-01-31/sales.csv.gz"
+        "/jobs/app/data/2024-01-31/sales.csv.gz"
     );
     assert_eq!(
         input.partitions,
@@ -132,7 +132,7 @@ fn whole_file_resolves() {
     assert_eq!(step.order_by, [key("user", false), key("time", true)]);
 
     assert_eq!(app.output.from, Source::Step(0));
-    assert_eq!(app.output.uri.to_string(), "/work/app/out/sales/");
+    assert_eq!(app.output.uri.to_string(), "/jobs/app/out/sales/");
     assert_eq!(app.output.mode, Mode::ErrorIfExists);
     assert_eq!(app.output.target_file_bytes, 64 << 20);
     assert_eq!(app.output.partition_by, ["region"]);
