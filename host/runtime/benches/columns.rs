@@ -7,7 +7,6 @@
     clippy::expect_used,
     reason = "a bench without its input has nothing to measure"
 )]
-#![expect(missing_docs, reason = "criterion makes the entry points")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -37,7 +36,7 @@ fn guest(flat: &[FlatArray]) -> Vec<GuestArray<'_>> {
         let buffers = flat
             .buffers
             .iter()
-            .map(|buffer| buffer.as_slice())
+            .map(arrow::buffer::Buffer::as_slice)
             .collect();
         GuestArray {
             length: flat.length,

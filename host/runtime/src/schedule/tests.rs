@@ -19,7 +19,7 @@ async fn jobs_run_beside_each_other() {
     let barrier = std::sync::Arc::new(std::sync::Barrier::new(2));
     let meet = |barrier: std::sync::Arc<std::sync::Barrier>| move || Ok(barrier.wait().is_leader());
     let (a, b) = tokio::join!(
-        workers.run(meet(barrier.clone())),
+        workers.run(meet(std::sync::Arc::clone(&barrier))),
         workers.run(meet(barrier))
     );
     assert!(a.unwrap() != b.unwrap(), "exactly one leads");

@@ -17,10 +17,10 @@ fn le64<const N: usize>(values: [i64; N]) -> Vec<u8> {
 }
 
 /// A view of a text that is in a data buffer.
-fn view(length: u32, prefix: &[u8; 4], buffer: u32, offset: u32) -> Vec<u8> {
+fn view(length: u32, prefix: [u8; 4], buffer: u32, offset: u32) -> Vec<u8> {
     [
         length.to_le_bytes(),
-        *prefix,
+        prefix,
         buffer.to_le_bytes(),
         offset.to_le_bytes(),
     ]
@@ -133,26 +133,26 @@ fn views_that_leave_their_buffers_are_refused() {
     let field = Field::new("v", DataType::BinaryView, true);
     let data = b"0123456789abcdef";
     let one = |view: &[u8]| [array(1, 0, &[&[], view, data])];
-    accepted(&field, 1, &one(&view(14, b"2345", 0, 2)));
+    accepted(&field, 1, &one(&view(14, *b"2345", 0, 2)));
     let cases = [
         (
-            view(15, b"2345", 0, 2),
+            view(15, *b"2345", 0, 2),
             "its views are wrong: invalid buffer slice at 0: got 2..17 but buffer 0 has length 16",
         ),
         (
-            view(16, b"0123", 1, 0),
+            view(16, *b"0123", 1, 0),
             "its views are wrong: invalid buffer index at 0: got index 1 but only has 1 buffers",
         ),
         (
-            view(16, b"9999", 0, 0),
+            view(16, *b"9999", 0, 0),
             "its views are wrong: mismatch between embedded prefix and data",
         ),
         (
-            view(2, b"ab\0\x01", 0, 0),
+            view(2, *b"ab\0\x01", 0, 0),
             "its views are wrong: view at index 0 contained non-zero padding for string of length 2",
         ),
         (
-            view(u32::MAX, b"0123", 0, 0),
+            view(u32::MAX, *b"0123", 0, 0),
             "its views stand for 4294967295 bytes, more than the 67108864 that its buffers allow",
         ),
     ];
@@ -513,7 +513,7 @@ fn lists_of_any_size_are_paid_for() {
 fn bytes_that_are_named_over_and_over_are_bounded() {
     let views = Field::new("v", DataType::BinaryView, true);
     let data = vec![0_u8; 1 << 20];
-    let same = |count: usize| view(1 << 20, &[0; 4], 0, 0).repeat(count);
+    let same = |count: usize| view(1 << 20, [0; 4], 0, 0).repeat(count);
     let arrays = |count: u32| [array(count, 0, &[&[], &same(count as usize), &data])];
     accepted(&views, 64, &arrays(64));
     let why = "its views stand for 104857600 bytes, more than the 67211264 that its buffers allow";

@@ -116,7 +116,7 @@ fn views_that_use_little_of_their_data_are_compacted() {
     let whole: StringViewArray = (0..100).map(|_| Some(long.as_str())).collect();
     let part = whole.slice(50, 1);
     let flat = flatten(&part).unwrap();
-    let bytes: usize = flat[0].buffers.iter().map(|buffer| buffer.len()).sum();
+    let bytes: usize = flat[0].buffers.iter().map(arrow::buffer::Buffer::len).sum();
     assert!(bytes < 2_000, "{bytes} bytes for one value of 1,000");
     let field = Field::new("x", DataType::Utf8View, false);
     let back = hand_over(&field, &owned(&part), 1).unwrap();
@@ -124,7 +124,7 @@ fn views_that_use_little_of_their_data_are_compacted() {
     let whole_bytes: usize = flatten(&whole).unwrap()[0]
         .buffers
         .iter()
-        .map(|b| b.len())
+        .map(arrow::buffer::Buffer::len)
         .sum();
     assert!(whole_bytes >= 100_000);
 }
