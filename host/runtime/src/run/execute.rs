@@ -68,6 +68,8 @@ impl Execution {
             .with_context(preparing)?;
         let staging = Staging::begin(&place, output.mode, &self.options.run_id);
         let staging = Arc::new(staging.await.with_context(preparing)?);
+        // What was read to plan the run, such as schemas and plugins, is not part of its work.
+        self.meter.read.store(0, Ordering::Relaxed);
         let outcome = self.write(plan, Arc::clone(&staging)).await;
         let written = match outcome {
             Ok(written) => written,

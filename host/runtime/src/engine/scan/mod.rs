@@ -4,6 +4,7 @@ mod csv;
 mod diagnose;
 mod groups;
 mod hive;
+mod ipc;
 mod located;
 mod schema;
 mod split;
@@ -144,7 +145,7 @@ async fn file_source(
         }
         // Reads row groups by a way of its own, and names columns and pages in its errors.
         InputFormat::Parquet => return Ok(Arc::new(ParquetSource::new(schema))),
-        InputFormat::Arrow if schema::is_arrow_file(files).await? => {
+        InputFormat::Arrow if ipc::is_file(files).await? => {
             Arc::new(ArrowSource::new_file_source(schema))
         }
         InputFormat::Arrow => Arc::new(ArrowSource::new_stream_file_source(schema)),

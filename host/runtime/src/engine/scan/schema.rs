@@ -9,15 +9,12 @@ use arrow::error::ArrowError;
 use arrow::json::reader::infer_json_schema_from_iterator;
 use datafusion::catalog::Session;
 use datafusion::datasource::file_format::FileFormat as _;
-use datafusion::datasource::file_format::arrow::ArrowFormat;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::object_store::{
-    Error as StoreError, GetOptions, GetRange, ObjectMeta, ObjectStoreExt as _,
-};
+use datafusion::object_store::{Error as StoreError, GetOptions, GetRange, ObjectMeta};
 use futures::TryStreamExt;
 
 use super::csv::null_pattern;
-use super::{Files, compression, opening};
+use super::{Files, compression, ipc, opening};
 use crate::error::{Error, Result};
 use crate::spec::{CsvOptions, Input, InputFormat, JsonOptions, SchemaSource};
 
@@ -44,26 +41,9 @@ pub(super) async fn of(input: &Input, files: &Files, session: &dyn Session) -> R
             .infer_schema(session, &files.store, &files.objects)
             .await
             .map_err(failed),
-        InputFormat::Arrow => ArrowFormat
-            .infer_schema(session, &files.store, &files.objects)
-            .await
-            .map_err(failed),
+        InputFormat::Arrow => ipc::schema(files).await,
         InputFormat::Csv(_) | InputFormat::Json(_) => inferred(input, files).await,
     }
-}
-
-/// Whether the first file has the Arrow file format rather than the stream format.
-pub(super) async fn is_arrow_file(files: &Files) -> Result<bool> {
-    const MAGIC: &[u8] = b"ARROW1";
-    let Some(object) = files.objects.first() else {
-        return Ok(true);
-    };
-    let head = files
-        .store
-        .get_range(&object.location, 0..(MAGIC.len() as u64).min(object.size))
-        .await
-        .map_err(|error| Error::storage(error.to_string()))?;
-    Ok(head == MAGIC)
 }
 
 async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
