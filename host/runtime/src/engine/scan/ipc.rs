@@ -15,6 +15,7 @@ use futures::TryStreamExt;
 
 use super::Files;
 use crate::error::{Error, Result};
+use crate::storage::storage_error;
 
 /// What a file, as opposed to a stream, begins and ends with.
 const MAGIC: &[u8] = b"ARROW1";
@@ -34,7 +35,7 @@ pub(super) async fn schema(files: &Files) -> Result<SchemaRef> {
         } else {
             of_stream(files, object).await
         };
-        let name = format!("{}{}", files.origin, object.location);
+        let name = files.name(object);
         schemas.push(
             found.map_err(|error| error.fact("file", &name).context(format!("read `{name}`")))?,
         );
@@ -81,7 +82,7 @@ async fn of_file(files: &Files, object: &ObjectMeta) -> Result<Schema> {
 }
 
 async fn of_stream(files: &Files, object: &ObjectMeta) -> Result<Schema> {
-    let failed = |error: datafusion::object_store::Error| Error::storage(error.to_string());
+    let failed = |error| storage_error(&files.name(object), error);
     let found = files
         .store
         .get_opts(&object.location, GetOptions::new())
@@ -106,5 +107,5 @@ async fn of_stream(files: &Files, object: &ObjectMeta) -> Result<Schema> {
 
 async fn range(files: &Files, object: &ObjectMeta, start: u64, end: u64) -> Result<bytes::Bytes> {
     let read = files.store.get_range(&object.location, start..end).await;
-    read.map_err(|error| Error::storage(error.to_string()))
+    read.map_err(|error| storage_error(&files.name(object), error))
 }

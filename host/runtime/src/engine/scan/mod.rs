@@ -45,6 +45,13 @@ pub(crate) struct Files {
     pub(crate) local: bool,
 }
 
+impl Files {
+    /// What a message calls one of the files.
+    fn name(&self, object: &ObjectMeta) -> String {
+        format!("{}{}", self.origin, object.location)
+    }
+}
+
 /// An input as DataFusion sees it.
 pub(super) struct Table {
     source: Arc<dyn FileSource>,

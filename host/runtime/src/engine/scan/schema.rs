@@ -10,13 +10,14 @@ use arrow::json::reader::infer_json_schema_from_iterator;
 use datafusion::catalog::Session;
 use datafusion::datasource::file_format::FileFormat as _;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::object_store::{Error as StoreError, GetOptions, GetRange, ObjectMeta};
+use datafusion::object_store::{GetOptions, GetRange, ObjectMeta};
 use futures::TryStreamExt;
 
 use super::csv::null_pattern;
 use super::{Files, compression, ipc, opening};
 use crate::error::{Error, Result};
 use crate::spec::{CsvOptions, Input, InputFormat, JsonOptions, SchemaSource};
+use crate::storage::storage_error;
 
 /// Bytes of uncompressed text that inference looks at, however many rows were asked for.
 const INFER_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -103,10 +104,7 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
 
 /// The first bytes of a file, uncompressed, cut behind a whole line.
 async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u8>> {
-    let failed = |error: StoreError| {
-        Error::storage(error.to_string())
-            .context(format!("read `{}{}`", files.origin, object.location))
-    };
+    let failed = |error| storage_error(&files.name(object), error);
     let options = GetOptions::new().with_range(Some(GetRange::Offset(0)));
     let options = if object.size == 0 {
         GetOptions::new()

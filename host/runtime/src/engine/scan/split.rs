@@ -5,12 +5,13 @@
 //! stand only around whole values, the newlines outside of them end records. Where one stands
 //! anywhere else, or an escape character is in use, the file is not cut at all.
 
-use datafusion::object_store::{Error as StoreError, GetOptions, GetRange, ObjectMeta};
+use datafusion::object_store::{GetOptions, GetRange, ObjectMeta};
 use futures::TryStreamExt;
 
 use super::Files;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::spec::CsvOptions;
+use crate::storage::storage_error;
 
 /// Moves each of `wanted` to the start of the next record, or drops it.
 pub(super) async fn at_records(
@@ -29,10 +30,7 @@ pub(super) async fn at_records(
     let start = if proven { search.first_cut() } else { 0 };
     let range = GetRange::Offset(start);
     let options = GetOptions::new().with_range(Some(range));
-    let failed = |error: StoreError| {
-        Error::storage(error.to_string())
-            .context(format!("read `{}{}`", files.origin, object.location))
-    };
+    let failed = |error| storage_error(&files.name(object), error);
     let mut chunks = files
         .store
         .get_opts(&object.location, options)
