@@ -6,13 +6,13 @@ use crate::guest::{Guest, OK};
 use crate::host::Host;
 
 fn process(body: &str) -> Guest {
-    let items = r#"
+    let items = r"
         (type $nothing (func))
         (table $t 4 funcref)
         (elem (table $t) (i32.const 1) func $wrong)
         (func $wrong (param i64))
         (func $inner (param i32) (result i32) (i32.div_s (i32.const 1) (local.get 0)))
-        (func $outer (result i32) (call $inner (i32.const 0)))"#;
+        (func $outer (result i32) (call $inner (i32.const 0)))";
     Guest {
         process: body.to_owned(),
         items: items.to_owned(),
