@@ -245,24 +245,35 @@ fn there_are_no_files_and_no_environment() {
 
 #[test]
 fn sockets_are_denied() {
+    // As a program looks up a name: it gets the network, lends it to the lookup, and hears no.
+    let network = r#"
+      (import "wasi:sockets/network@0.2.0" (instance $network
+        (type $e0 (enum "unknown" "access-denied" "not-supported"))
+        (export "error-code" (type (eq $e0)))
+        (export "network" (type (sub resource)))))
+      (alias export $network "network" (type $network-type))
+      (alias export $network "error-code" (type $code))
+      (import "wasi:sockets/instance-network@0.2.0" (instance $instance
+        (alias outer 1 $network-type (type $n0)) (export "network" (type $n (eq $n0)))
+        (export "instance-network" (func (result (own $n))))))"#;
     let types = r#"
-      (type $e0 (enum "unknown" "access-denied" "not-supported"))
-      (export "error-code" (type $e (eq $e0)))
-      (export "network" (type $n (sub resource)))
-      (export "open" (func (result (result (own $n) (error $e)))))"#;
+      (alias outer 1 $network-type (type $n0)) (export "network" (type $n (eq $n0)))
+      (alias outer 1 $code (type $c0)) (export "error-code" (type $c (eq $c0)))
+      (export "look-up" (func (param "network" (borrow $n)) (result (result u32 (error $c)))))"#;
     // The result is an error, with the second code.
     let process = format!(
-        "(call $f (i32.const 256))
+        "(local $n i32) (local.set $n (call $instance))
+         (call $f (local.get $n) (i32.const 256))
+         (call $f (local.get $n) (i32.const 256))
          (if (i32.ne (i32.load8_u (i32.const 256)) (i32.const 1)) (then unreachable))
          (if (i32.ne (i32.load8_u (i32.const 260)) (i32.const 1)) (then unreachable)) {OK}"
     );
-    let lower = r#"(memory (core memory $libc "memory"))"#;
-    let guest = one(
-        "wasi:sockets/network@0.2.0#open",
-        types,
-        lower,
-        "(param i32)",
-        &process,
-    );
+    let path = "wasi:sockets/ip-name-lookup@0.2.0#look-up";
+    let memory = r#"(memory (core memory $libc "memory"))"#;
+    let mut guest = one(path, types, memory, "(param i32 i32)", &process);
+    guest.imports = format!("{network} {}", guest.imports);
+    guest.lower += r#"(core func $instance (canon lower (func $instance "instance-network")))"#;
+    guest.lowered += r#"(export "instance" (func $instance))"#;
+    guest.core_imports += r#"(import "host" "instance" (func $instance (result i32)))"#;
     Host::default().run(&guest).unwrap();
 }
