@@ -3,6 +3,12 @@
 //! The guests are written by hand: `nop` does nothing, `add-one` pulls two columns of `i64`, adds one to each
 //! value and emits them, one value at a time or with `v128`.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a bench without its input has nothing to measure"
+)]
 #[expect(dead_code, reason = "shared with the tests")]
 #[path = "../tests/hostile/guest.rs"]
 mod guest;

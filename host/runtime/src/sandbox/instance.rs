@@ -290,6 +290,7 @@ fn guarded<R>(
     let state = store.data_mut();
     state.call = Call::new(phase, state.limits.call_time);
     state.memory.take_refusal();
+    state.logs.forget_last_words();
     state.may_continue()?;
     store.set_epoch_deadline(1);
     // A panic in a function of the host must fail one run, not the process.

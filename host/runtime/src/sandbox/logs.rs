@@ -120,6 +120,11 @@ impl Logs {
         }
     }
 
+    /// Forgets what the guest said in an earlier call.
+    pub(super) fn forget_last_words(&mut self) {
+        self.last_words.clear();
+    }
+
     /// What the guest said last that may explain its crash; empty where it said nothing.
     pub(super) fn take_last_words(&mut self) -> String {
         self.flush();

@@ -378,8 +378,14 @@ fn add_absent(
         match item.ty {
             ComponentItem::ComponentFunc(_) => {
                 let denied = format!("`{name}` is not granted");
-                linker.func_new(name, move |mut store, ty, _, results| {
+                linker.func_new(name, move |mut store, ty, arguments, results| {
                     store.data_mut().count_host_call()?;
+                    // A handle that was lent is given back before the call returns.
+                    for argument in arguments {
+                        if let Val::Resource(handle) = argument {
+                            handle.resource_drop(&mut store)?;
+                        }
+                    }
                     answer(&mut store, &ty, results, &denied)
                 })?;
             }

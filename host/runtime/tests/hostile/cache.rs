@@ -1,5 +1,10 @@
 //! Compiled plugins that somebody touched.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "somebody does that without the library"
+)]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -92,7 +97,7 @@ fn what_was_touched_is_compiled_again() {
 
 fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    bytes[at] ^= 1;
+    *bytes.get_mut(at).unwrap() ^= 1;
     bytes
 }
 
@@ -175,4 +180,18 @@ fn a_cache_that_cannot_be_written_does_not_stop_a_load() {
     );
     Host::default().run_plugin(&plugin).unwrap();
     assert_eq!(directory.compiled(), [file], "no temporary file is left");
+}
+
+#[test]
+fn what_the_cache_holds_is_no_plugin() {
+    let directory = Directory::new();
+    directory.load(&add_one(2, false));
+    let file = fs::read(directory.only()).unwrap();
+    // With the MAC before it, and without.
+    for code in [&file, &file[32..]] {
+        let error = directory.sandbox().load(code).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
+    }
+    let error = directory.sandbox().load(&file[32..]).unwrap_err();
+    assert!(error.to_string().contains("machine code"), "{error}");
 }

@@ -4,17 +4,17 @@
 use std::fmt::Write as _;
 
 /// Where a call's result "ok" lies: 16 zero bytes.
-pub const OK: &str = "(i32.const 16)";
+pub(crate) const OK: &str = "(i32.const 16)";
 /// Where the result of `bind` lies.
 const PLAN: u32 = 1024;
 /// Memory that the guests below use as they like, up to the heap.
-pub const SCRATCH: u32 = 8192;
+pub(crate) const SCRATCH: u32 = 8192;
 /// Where the heap begins.
-pub const HEAP: u32 = 65536;
+pub(crate) const HEAP: u32 = 65536;
 
 /// A column of the plan's output.
 #[derive(Clone, Debug)]
-pub enum Output {
+pub(crate) enum Output {
     Pass(u32),
     /// Name and format, nullable.
     Computed(&'static str, &'static str),
@@ -22,34 +22,34 @@ pub enum Output {
 
 /// A guest; each text is the body of a core function.
 #[derive(Clone, Debug)]
-pub struct Guest {
+pub(crate) struct Guest {
     /// The version of the contract that it is built for.
-    pub version: &'static str,
-    pub reads: Vec<u32>,
-    pub output: Vec<Output>,
-    pub stateless: bool,
+    pub(crate) version: &'static str,
+    pub(crate) reads: Vec<u32>,
+    pub(crate) output: Vec<Output>,
+    pub(crate) stateless: bool,
     /// Pages of memory to begin with.
-    pub pages: u32,
+    pub(crate) pages: u32,
     /// The body of `cabi_realloc`, with the parameters `$old $size $align $new`.
-    pub realloc: String,
+    pub(crate) realloc: String,
     /// The body of `bind`, which returns the address of its result.
-    pub bind: String,
-    pub process: String,
-    pub finish: String,
+    pub(crate) bind: String,
+    pub(crate) process: String,
+    pub(crate) finish: String,
     /// The body of the function that is called after each return.
-    pub post_return: String,
+    pub(crate) post_return: String,
     /// The body of the start function.
-    pub start: String,
+    pub(crate) start: String,
     /// More core functions, globals, tables and data.
-    pub items: String,
+    pub(crate) items: String,
     /// More imports of the component, in its own text.
-    pub imports: String,
+    pub(crate) imports: String,
     /// Their lowered functions.
-    pub lower: String,
+    pub(crate) lower: String,
     /// The same for the core module, as `(export "name" (func $name))`.
-    pub lowered: String,
+    pub(crate) lowered: String,
     /// Their core imports.
-    pub core_imports: String,
+    pub(crate) core_imports: String,
 }
 
 impl Default for Guest {
@@ -175,7 +175,7 @@ const EXPORTS: &str = r#"
 
 impl Guest {
     /// The component in text form.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let Self {
             pages,
             realloc,
@@ -206,7 +206,7 @@ impl Guest {
     }
 
     /// The component as bytes.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let text = self.text();
         wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -300,7 +300,7 @@ impl Guest {
 }
 
 /// Bytes as a string of the text format.
-pub fn escaped(bytes: &[u8]) -> String {
+pub(crate) fn escaped(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "\\{byte:02x}").unwrap();
         text
@@ -308,7 +308,7 @@ pub fn escaped(bytes: &[u8]) -> String {
 }
 
 /// Words as a string of the text format.
-pub fn words(words: &[u32]) -> String {
+pub(crate) fn words(words: &[u32]) -> String {
     escaped(
         &words
             .iter()
@@ -318,7 +318,7 @@ pub fn words(words: &[u32]) -> String {
 }
 
 /// Reads `columns` columns of `i64`, adds one to each value, one by one or with `v128`, and emits them.
-pub fn add_one(columns: u32, vectors: bool) -> Guest {
+pub(crate) fn add_one(columns: u32, vectors: bool) -> Guest {
     let indices = words(&(0..columns).collect::<Vec<_>>());
     let body = if vectors {
         "(v128.store (local.get $at) (i64x2.add (v128.load (local.get $at)) (v128.const i64x2 1 1)))
@@ -333,7 +333,7 @@ pub fn add_one(columns: u32, vectors: bool) -> Guest {
     let names = ["a", "b", "c", "d"];
     Guest {
         reads: (0..columns).collect(),
-        output: names[..columns as usize].iter().map(|name| Output::Computed(name, "l")).collect(),
+        output: names.iter().take(columns as usize).map(|name| Output::Computed(name, "l")).collect(),
         items: format!(
             "(data (i32.const {SCRATCH}) \"{indices}\")
              (func $add (param $at i32) (param $end i32)

@@ -21,16 +21,16 @@ static SANDBOX: LazyLock<Sandbox> =
     LazyLock::new(|| Sandbox::new(SandboxConfig::default()).unwrap());
 
 /// One sandbox for all tests, as for all runs of a process.
-pub fn sandbox() -> &'static Sandbox {
+pub(crate) fn sandbox() -> &'static Sandbox {
     &SANDBOX
 }
 
 /// Counts what guests hold.
 #[derive(Default)]
-pub struct Memory {
-    pub used: AtomicUsize,
-    pub peak: AtomicUsize,
-    pub limit: Option<usize>,
+pub(crate) struct Memory {
+    pub(crate) used: AtomicUsize,
+    pub(crate) peak: AtomicUsize,
+    pub(crate) limit: Option<usize>,
 }
 
 impl MemoryBudget for Memory {
@@ -51,10 +51,10 @@ impl MemoryBudget for Memory {
 
 /// Keeps messages.
 #[derive(Default)]
-pub struct Lines(Mutex<Vec<(Level, String)>>);
+pub(crate) struct Lines(Mutex<Vec<(Level, String)>>);
 
 impl Lines {
-    pub fn take(&self) -> Vec<(Level, String)> {
+    pub(crate) fn take(&self) -> Vec<(Level, String)> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
@@ -66,11 +66,11 @@ impl LogSink for Lines {
 }
 
 /// What a test can look at after its guest is gone.
-pub struct Host {
-    pub limits: GuestLimits,
-    pub memory: Arc<Memory>,
-    pub logs: Arc<Lines>,
-    pub cancel: Arc<AtomicBool>,
+pub(crate) struct Host {
+    pub(crate) limits: GuestLimits,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) logs: Arc<Lines>,
+    pub(crate) cancel: Arc<AtomicBool>,
 }
 
 impl Default for Host {
@@ -90,7 +90,7 @@ impl Default for Host {
 }
 
 impl Host {
-    pub fn context(&self) -> InstanceContext {
+    pub(crate) fn context(&self) -> InstanceContext {
         let cancel = Arc::clone(&self.cancel);
         InstanceContext {
             limits: self.limits.clone(),
@@ -100,17 +100,17 @@ impl Host {
         }
     }
 
-    pub fn bind(&self, plugin: &Plugin) -> Result<Bound> {
+    pub(crate) fn bind(&self, plugin: &Plugin) -> Result<Bound> {
         plugin.instantiate(&self.context())?.bind(&schema(), "{}")
     }
 
     /// Everything that a run does with one batch of ten rows.
-    pub fn run(&self, guest: &Guest) -> Result<Vec<Produced>> {
+    pub(crate) fn run(&self, guest: &Guest) -> Result<Vec<Produced>> {
         let plugin = sandbox().load(&guest.bytes())?;
         self.run_plugin(&plugin)
     }
 
-    pub fn run_plugin(&self, plugin: &Plugin) -> Result<Vec<Produced>> {
+    pub(crate) fn run_plugin(&self, plugin: &Plugin) -> Result<Vec<Produced>> {
         let bound = self.bind(plugin)?;
         let columns = bound.plan().reads.len();
         let (bound, produced) = bound.process(batch(columns, 10))?;
@@ -118,7 +118,7 @@ impl Host {
     }
 
     /// The error that `guest` ends with; whatever it held is given back.
-    pub fn error(&self, guest: &Guest) -> Error {
+    pub(crate) fn error(&self, guest: &Guest) -> Error {
         let Err(error) = self.run(guest) else {
             panic!("the guest got away with it")
         };
@@ -131,13 +131,13 @@ impl Host {
     }
 
     /// As [`error`](Self::error), as a person sees it.
-    pub fn message(&self, guest: &Guest) -> String {
+    pub(crate) fn message(&self, guest: &Guest) -> String {
         shown(&self.error(guest))
     }
 }
 
 /// An error with its kind and its hints.
-pub fn shown(error: &Error) -> String {
+pub(crate) fn shown(error: &Error) -> String {
     let mut text = format!("{}: {error}", error.kind().as_str());
     for (name, value) in error.facts() {
         write!(text, "\n  {name}: {value}").unwrap();
@@ -150,13 +150,13 @@ pub fn shown(error: &Error) -> String {
 }
 
 /// Three columns of `i64`.
-pub fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     let field = |name: &str| Field::new(name, DataType::Int64, true);
     Schema::new(vec![field("x"), field("y"), field("z")])
 }
 
 /// A batch of the first columns of [`schema`].
-pub fn batch(columns: usize, rows: usize) -> RecordBatch {
+pub(crate) fn batch(columns: usize, rows: usize) -> RecordBatch {
     let schema = schema().project(&(0..columns).collect::<Vec<_>>()).unwrap();
     let rows_i64 = i64::try_from(rows).unwrap();
     let columns = (0..columns).map(|column| {

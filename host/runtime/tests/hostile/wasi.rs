@@ -1,5 +1,7 @@
 //! Guests that use the base of WASI.
 
+use std::fmt::Write as _;
+
 use sluicegate::ErrorKind;
 use sluicegate::sandbox::Level;
 
@@ -57,7 +59,7 @@ fn writer() -> Guest {
 }
 
 /// Writes each text to standard output (1) or error (2).
-pub fn write(stream: u32, texts: &[&str]) -> Guest {
+pub(crate) fn write(stream: u32, texts: &[&str]) -> Guest {
     let mut guest = writer();
     let mut at = SCRATCH;
     guest.process = format!(
@@ -66,12 +68,12 @@ pub fn write(stream: u32, texts: &[&str]) -> Guest {
     );
     for text in texts {
         let len = text.len() - 2 * text.matches('\\').count();
-        guest
-            .items
-            .push_str(&format!("(data (i32.const {at}) \"{text}\")"));
-        guest.process.push_str(&format!(
+        write!(guest.items, "(data (i32.const {at}) \"{text}\")").unwrap();
+        write!(
+            guest.process,
             "(call $write (local.get $s) (i32.const {at}) (i32.const {len}) (i32.const 256))"
-        ));
+        )
+        .unwrap();
         at += 256;
     }
     guest.process.push_str(OK);
@@ -79,7 +81,7 @@ pub fn write(stream: u32, texts: &[&str]) -> Guest {
 }
 
 /// Writes `bytes` bytes `times` times.
-pub fn write_again(bytes: u32, times: u32) -> Guest {
+pub(crate) fn write_again(bytes: u32, times: u32) -> Guest {
     let process = format!(
         "(local $s i32) (local $left i32)
          (local.set $s (call $out)) (local.set $left (i32.const {times}))
@@ -113,15 +115,9 @@ fn handles_without_end_are_refused() {
     assert_eq!(error.kind(), ErrorKind::Trap, "{error}");
 }
 
-/// A guest with one function of WASI, `$f`.
-fn one(
-    interface: &str,
-    function: &str,
-    types: &str,
-    lower: &str,
-    core: &str,
-    process: &str,
-) -> Guest {
+/// A guest with one function of WASI, `interface#function`, as `$f`.
+fn one(path: &str, types: &str, lower: &str, core: &str, process: &str) -> Guest {
+    let (interface, function) = path.split_once('#').unwrap();
     Guest {
         imports: format!(r#"(import "{interface}" (instance $one {types}))"#),
         lower: format!(r#"(core func $f (canon lower (func $one "{function}") {lower}))"#),
@@ -136,8 +132,7 @@ fn one(
 fn ending_the_program_is_no_success() {
     for status in [0, 1] {
         let guest = one(
-            "wasi:cli/exit@0.2.0",
-            "exit",
+            "wasi:cli/exit@0.2.0#exit",
             r#"(export "exit" (func (param "status" (result))))"#,
             "",
             "(param i32)",
@@ -193,8 +188,7 @@ fn randomness_is_the_same_in_every_instance_and_bounded() {
           (i64.const 0x0f0f0f0f0f0f0f0f)) (i64.const 0x4040404040404040)))
         (call $log (i32.const 2) (i32.const 4096) (i32.const 8))";
     let guest = one(
-        "wasi:random/random@0.2.0",
-        "get-random-u64",
+        "wasi:random/random@0.2.0#get-random-u64",
         types,
         "",
         "(result i64)",
@@ -207,8 +201,7 @@ fn randomness_is_the_same_in_every_instance_and_bounded() {
     assert_eq!(first, host.logs.take());
     assert_ne!(first[0], first[1]);
     let guest = one(
-        "wasi:random/random@0.2.0",
-        "get-random-bytes",
+        "wasi:random/random@0.2.0#get-random-bytes",
         r#"(export "get-random-bytes" (func (param "len" u64) (result (list u8))))"#,
         r#"(memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))"#,
         "(param i64 i32)",
@@ -223,8 +216,7 @@ fn there_are_no_files_and_no_environment() {
     let length = "(call $f (i32.const 256))
         (if (i32.load offset=4 (i32.const 256)) (then unreachable))";
     let environment = one(
-        "wasi:cli/environment@0.2.0",
-        "get-environment",
+        "wasi:cli/environment@0.2.0#get-environment",
         r#"(export "get-environment" (func (result (list (tuple string string)))))"#,
         list,
         "(param i32)",
@@ -232,8 +224,7 @@ fn there_are_no_files_and_no_environment() {
     );
     Host::default().run(&environment).unwrap();
     let mut files = one(
-        "wasi:filesystem/preopens@0.2.0",
-        "get-directories",
+        "wasi:filesystem/preopens@0.2.0#get-directories",
         r#"(alias outer 1 $descriptor (type $d0)) (export "descriptor" (type $d (eq $d0)))
            (export "get-directories" (func (result (list (tuple (own $d) string)))))"#,
         list,
@@ -254,25 +245,35 @@ fn there_are_no_files_and_no_environment() {
 
 #[test]
 fn sockets_are_denied() {
+    // As a program looks up a name: it gets the network, lends it to the lookup, and hears no.
+    let network = r#"
+      (import "wasi:sockets/network@0.2.0" (instance $network
+        (type $e0 (enum "unknown" "access-denied" "not-supported"))
+        (export "error-code" (type (eq $e0)))
+        (export "network" (type (sub resource)))))
+      (alias export $network "network" (type $network-type))
+      (alias export $network "error-code" (type $code))
+      (import "wasi:sockets/instance-network@0.2.0" (instance $instance
+        (alias outer 1 $network-type (type $n0)) (export "network" (type $n (eq $n0)))
+        (export "instance-network" (func (result (own $n))))))"#;
     let types = r#"
-      (type $e0 (enum "unknown" "access-denied" "not-supported"))
-      (export "error-code" (type $e (eq $e0)))
-      (export "network" (type $n (sub resource)))
-      (export "open" (func (result (result (own $n) (error $e)))))"#;
+      (alias outer 1 $network-type (type $n0)) (export "network" (type $n (eq $n0)))
+      (alias outer 1 $code (type $c0)) (export "error-code" (type $c (eq $c0)))
+      (export "look-up" (func (param "network" (borrow $n)) (result (result u32 (error $c)))))"#;
     // The result is an error, with the second code.
     let process = format!(
-        "(call $f (i32.const 256))
+        "(local $n i32) (local.set $n (call $instance))
+         (call $f (local.get $n) (i32.const 256))
+         (call $f (local.get $n) (i32.const 256))
          (if (i32.ne (i32.load8_u (i32.const 256)) (i32.const 1)) (then unreachable))
          (if (i32.ne (i32.load8_u (i32.const 260)) (i32.const 1)) (then unreachable)) {OK}"
     );
-    let lower = r#"(memory (core memory $libc "memory"))"#;
-    let guest = one(
-        "wasi:sockets/network@0.2.0",
-        "open",
-        types,
-        lower,
-        "(param i32)",
-        &process,
-    );
+    let path = "wasi:sockets/ip-name-lookup@0.2.0#look-up";
+    let memory = r#"(memory (core memory $libc "memory"))"#;
+    let mut guest = one(path, types, memory, "(param i32 i32)", &process);
+    guest.imports = format!("{network} {}", guest.imports);
+    guest.lower += r#"(core func $instance (canon lower (func $instance "instance-network")))"#;
+    guest.lowered += r#"(export "instance" (func $instance))"#;
+    guest.core_imports += r#"(import "host" "instance" (func $instance (result i32)))"#;
     Host::default().run(&guest).unwrap();
 }
