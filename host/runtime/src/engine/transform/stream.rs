@@ -17,7 +17,10 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use super::{BoundStep, Source};
 use crate::engine::error::to_datafusion;
 use crate::error::{Error, Result};
-use crate::sandbox::{Emitted, Produced};
+use crate::sandbox::{Emitted, Level, Produced, Rejection};
+
+/// Rejected rows of one partition that are named in the log, beside being counted.
+const REJECTIONS_TOLD_MAX: usize = 20;
 
 /// What flows through a plan.
 type Flow<T> = std::result::Result<T, DataFusionError>;
@@ -227,7 +230,7 @@ impl Partition {
         let workers = Arc::clone(&self.step.workers);
         let job = move || {
             let outcome = self.step.guests.process(self.layout.entering(&morsel)?);
-            self.settle(Some(&morsel), outcome)
+            self.settle(Some((place, &morsel)), outcome)
                 .map_err(|error| self.located(error, place, morsel.num_rows()))
         };
         workers.run(job).await.map_err(to_datafusion)
@@ -269,7 +272,7 @@ impl Partition {
         };
         let at = |error| self.located(error, place, morsel.num_rows());
         let (guest, produced) = guest.process(self.layout.entering(&morsel)?).map_err(at)?;
-        let batches = self.settle(Some(&morsel), Ok(produced)).map_err(at)?;
+        let batches = self.settle(Some((place, &morsel)), Ok(produced)).map_err(at)?;
         Ok((Some(guest), batches))
     }
 
@@ -328,13 +331,15 @@ impl Partition {
     /// in `finish`, there are none.
     fn settle(
         &self,
-        morsel: Option<&RecordBatch>,
+        morsel: Option<(Place, &RecordBatch)>,
         outcome: Result<Produced>,
     ) -> Result<Vec<RecordBatch>> {
         let produced = outcome?;
         self.meters.guest.add_duration(produced.guest_time);
         self.meters.host.add_duration(produced.host_time);
-        self.meters.rejected.add(produced.rejected.len());
+        if let Some((place, _)) = morsel {
+            self.tell_rejections(&produced.rejected, place);
+        }
         let emit_bytes = self.step.guests.limits().emit_bytes;
         let timer = self.meters.host.timer();
         let batches = produced
@@ -342,12 +347,24 @@ impl Partition {
             .into_iter()
             .filter(|emitted| emitted.rows > 0)
             .map(|emitted| match morsel {
-                Some(morsel) => self.layout.joined(morsel, emitted, emit_bytes),
+                Some((_, morsel)) => self.layout.joined(morsel, emitted, emit_bytes),
                 None => record_batch(&self.layout.schema, emitted.computed, emitted.rows),
             })
             .collect();
         timer.done();
         batches
+    }
+
+    /// Counts rejected rows and logs the first of them; a place for all of them comes with quarantine.
+    fn tell_rejections(&self, rejected: &[Rejection], place: Place) {
+        let before = self.meters.rejected.value();
+        self.meters.rejected.add(rejected.len());
+        let room = REJECTIONS_TOLD_MAX.saturating_sub(before);
+        for Rejection { row, reason } in rejected.iter().take(room) {
+            let row = place.first_row + *row as u64;
+            let message = format!("row {row} of partition {} rejected: {reason}", self.index);
+            self.step.guests.logs().log(Level::Warn, &message);
+        }
     }
 
     fn located(&self, error: Error, place: Place, rows: usize) -> Error {

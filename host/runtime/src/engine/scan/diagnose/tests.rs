@@ -39,7 +39,7 @@ fn a_wrong_number_of_fields_says_how_many() {
     );
     insta::assert_snapshot!(
         complaint("id,amount\n1,2.5\n2,3,4\n"),
-        @"line 3: expected 2 fields, but the row has more than 2"
+        @"line 3: expected 2 fields, but the row has 3"
     );
 }
 
