@@ -46,7 +46,16 @@ enum Task {
 
 fn main() -> ExitCode {
     let Command { json, task } = Command::parse();
-    let outcome = match task {
+    // A panic is reported like every other error, below or where the library catches it.
+    std::panic::set_hook(Box::new(|_| {}));
+    match std::panic::catch_unwind(|| run(task, json)) {
+        Ok(outcome) => report::exit(outcome, json),
+        Err(panic) => report::exit(Err(report::bug(panic.as_ref())), json),
+    }
+}
+
+fn run(task: Task, json: bool) -> report::Outcome {
+    match task {
         Task::Run(arguments) => run::run(&arguments, json),
         Task::Head(arguments) => head::head(&arguments, json),
         Task::Schema(arguments) => schema::schema(&arguments, json),
@@ -55,6 +64,5 @@ fn main() -> ExitCode {
         Task::Plugin(plugin::Task::Inspect(arguments)) => {
             plugin::inspect::inspect(&arguments, json)
         }
-    };
-    report::exit(outcome, json)
+    }
 }

@@ -40,6 +40,20 @@ impl From<Error> for Failure {
     }
 }
 
+/// A panic, which is a bug, as an error.
+pub(crate) fn bug(panic: &(dyn std::any::Any + Send)) -> Failure {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    Error::internal(format!(
+        "a bug: {}",
+        text.unwrap_or("a panic without a message")
+    ))
+    .hint("report it with the command, and the application file if you can share it")
+    .into()
+}
+
 /// Prints `text` on standard output.
 pub(crate) fn print(text: &str) -> Outcome {
     let mut out = std::io::stdout().lock();

@@ -29,13 +29,23 @@ pub(crate) struct Arguments {
     #[arg(short, long)]
     quiet: bool,
     /// Threads for transforms and partitions; one per core unless told
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     threads: usize,
     /// Compiles plugins anew and keeps nothing
     #[arg(long)]
     no_cache: bool,
     #[command(flatten)]
     limits: LimitFlags,
+}
+
+/// More threads than any machine has cores only cost memory.
+const THREADS_MAX: usize = 512;
+
+fn threads(text: &str) -> std::result::Result<usize, String> {
+    match text.parse() {
+        Ok(threads) if (1..=THREADS_MAX).contains(&threads) => Ok(threads),
+        _ => Err(format!("expected a number from 1 to {THREADS_MAX}")),
+    }
 }
 
 fn parameter(text: &str) -> std::result::Result<(String, String), String> {

@@ -127,6 +127,17 @@ impl Error {
         .hint(raise)
     }
 
+    /// The limit with the key `name` of an application's `[limits]` was reached.
+    #[must_use]
+    pub fn limit_key(name: &'static str, limit: impl fmt::Display) -> Self {
+        let flag = name.replace('_', "-");
+        let raise = format!(
+            "if it is right to need more, raise `{name}` under `[limits]` in the application file, or \
+             pass `--limit-{flag}`"
+        );
+        Self::limit(name, limit, raise)
+    }
+
     /// Says what was being done: the new outermost part of the text.
     #[must_use]
     pub fn context(mut self, doing: impl Into<String>) -> Self {

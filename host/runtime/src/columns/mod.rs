@@ -36,8 +36,11 @@ fn broken(rule: impl Into<String>) -> Error {
     Error::new(ErrorKind::Trap, rule)
 }
 
-/// What every error about a guest's columns begins with, and what to do about it.
+/// What every error about a broken rule begins with, and what to do about it. Limits are no rules.
 fn blame(error: Error) -> Error {
+    if error.kind() != ErrorKind::Trap {
+        return error;
+    }
     error
         .context("the transform broke the contract")
         .hint("this is a mistake in the plugin, not in the data: report it to the plugin's author")

@@ -199,8 +199,8 @@ impl Parser<'_> {
             .max()
             .unwrap_or(0);
         if longest > limit {
-            return Err(broken(format!(
-                "field {} has a name, format or metadata of {longest} bytes, more than the limit of {limit}",
+            return Err(Error::limit_key("name_bytes", limit).context(format!(
+                "field {} has a name, format or metadata of {longest} bytes",
                 quoted(&flat.name)
             )));
         }
@@ -217,9 +217,7 @@ impl Parser<'_> {
     fn field_of(&mut self, flat: &FlatField, depth: usize) -> Result<Field> {
         let limit = self.limits.depth.min(DEPTH_MAX);
         if depth > limit {
-            return Err(broken(format!(
-                "types nest deeper than the limit of {limit} levels"
-            )));
+            return Err(Error::limit_key("depth", limit).context("types nest too deep"));
         }
         let format = parse_format(&flat.format).map_err(|why| {
             broken(format!(

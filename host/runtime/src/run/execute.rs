@@ -1,5 +1,6 @@
 //! The way of a run from its application to its commit.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use super::summary::{FileSummary, StepSummary, Summary};
 use super::{Options, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::sandbox::{Sandbox, SandboxConfig};
+use crate::sandbox::{Level, Sandbox, SandboxConfig};
 use crate::spec::{Application, Source};
 use crate::storage::{Meter, Staging, Stores};
 
@@ -40,14 +41,12 @@ struct Written {
 impl Execution {
     pub(super) fn new(application: Application, options: Options) -> Result<Self> {
         let meter = Arc::new(Meter::default());
+        let logs = Logs::default();
         Ok(Self {
             engine: Engine::new(&application.limits, threads(options.threads))?,
-            sandbox: Sandbox::new(SandboxConfig {
-                cache: options.cache.clone(),
-                ..SandboxConfig::default()
-            })?,
+            sandbox: sandbox(options.cache.clone(), &logs)?,
             stores: Stores::new(options.environment.clone(), Arc::clone(&meter)),
-            logs: Logs::default(),
+            logs,
             started: Instant::now(),
             application,
             options,
@@ -57,17 +56,8 @@ impl Execution {
 
     /// Everything that can fail for a reason known beforehand fails before the first row is read; and
     /// whatever fails leaves nothing behind.
-    pub(super) async fn run(mut self) -> Result<Summary> {
-        let logical = self.plan().await?;
-        let plan = self.engine.plan(&logical).await.context("plan the run")?;
-        let output = &self.application.output;
-        let preparing = || format!("prepare the output `{}`", output.uri);
-        let place = self
-            .stores
-            .open_output(&output.uri)
-            .with_context(preparing)?;
-        let staging = Staging::begin(&place, output.mode, &self.options.run_id);
-        let staging = Arc::new(staging.await.with_context(preparing)?);
+    pub(super) async fn run(self) -> Result<Summary> {
+        let (plan, staging) = self.within_limits(self.prepare()).await?;
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);
         let outcome = self.write(plan, Arc::clone(&staging)).await;
@@ -82,17 +72,40 @@ impl Execution {
         self.commit(staging, written).await
     }
 
+    /// A plan that is ready to execute, and a place that is ready for its files.
+    async fn prepare(&self) -> Result<(Planned, Arc<Staging>)> {
+        let logical = self.plan().await?;
+        let plan = self.engine.plan(&logical).await.context("plan the run")?;
+        let output = &self.application.output;
+        let preparing = || format!("prepare the output `{}`", output.uri);
+        let place = self
+            .stores
+            .open_output(&output.uri)
+            .with_context(preparing)?;
+        let staging = Staging::begin(&place, output.mode, &self.options.run_id);
+        Ok((plan, Arc::new(staging.await.with_context(preparing)?)))
+    }
+
+    /// Does `work` unless the run is cancelled or out of time meanwhile: a server may never answer.
+    async fn within_limits<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut beat = tokio::time::interval(BEAT);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = beat.tick() => self.check_limits()?,
+            }
+        }
+    }
+
     /// The plan of the application: its inputs, and its steps on top of them.
-    async fn plan(&mut self) -> Result<LogicalPlan> {
+    async fn plan(&self) -> Result<LogicalPlan> {
         let mut inputs = Vec::new();
         let mut bytes = 0;
-        for (index, input) in std::mem::take(&mut self.application.inputs)
-            .into_iter()
-            .enumerate()
-        {
+        for (index, input) in self.application.inputs.iter().enumerate() {
             let files = files_of(&self.stores, &input.name, &input.uri).await?;
             bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
-            let input = with_schema(&self.stores, input).await?;
+            let input = with_schema(&self.stores, input.clone()).await?;
             inputs.push(self.engine.scan(index, &input, &files).await?);
         }
         self.options
@@ -181,6 +194,10 @@ impl Execution {
 
     fn beat(&self, plan: &Planned, rows_out: &AtomicU64) -> Result<()> {
         self.tell(plan, rows_out);
+        self.check_limits()
+    }
+
+    fn check_limits(&self) -> Result<()> {
         if self.options.progress.is_cancelled() {
             return Err(Error::new(ErrorKind::Cancelled, "the run was cancelled"));
         }
@@ -188,11 +205,7 @@ impl Execution {
         if self.started.elapsed() <= limit {
             return Ok(());
         }
-        Err(Error::limit(
-            "wall_time",
-            format!("{limit:?}"),
-            "raise `wall_time` under `[limits]`, or run with `--limit-wall-time`",
-        ))
+        Err(Error::limit_key("wall_time", format!("{limit:?}")))
     }
 
     fn tell(&self, plan: &Planned, rows_out: &AtomicU64) {
@@ -243,6 +256,22 @@ impl Execution {
             logs: self.logs.take(),
             explain: self.options.explain.then(|| plan.explain()),
         }
+    }
+}
+
+/// A sandbox with a cache, or without where the cache cannot be used: a run must not fail for it.
+fn sandbox(cache: Option<PathBuf>, logs: &Logs) -> Result<Sandbox> {
+    let config = |cache| SandboxConfig {
+        cache,
+        ..SandboxConfig::default()
+    };
+    match Sandbox::new(config(cache)) {
+        Err(error) if error.kind() == ErrorKind::Storage => {
+            let message = format!("compiled plugins are not kept: {error}");
+            logs.of("cache").log(Level::Warn, &message);
+            Sandbox::new(config(None))
+        }
+        outcome => outcome,
     }
 }
 

@@ -24,12 +24,7 @@ const TOO_MANY: &str = "resource limit exceeded";
 
 /// A limit of the guest was reached.
 pub(super) fn limit(name: &'static str, value: impl fmt::Display) -> Error {
-    let flag = name.replace('_', "-");
-    let raise = format!(
-        "if the transform is right to need more, raise `{name}` under `[limits]` in the application \
-         file, or pass `--limit-{flag}`"
-    );
-    Error::limit(name, value, raise)
+    Error::limit_key(name, value)
 }
 
 /// What to do about a transform that crashed or broke a rule.

@@ -79,10 +79,9 @@ impl Sink {
         if total <= self.bytes_max {
             return Ok(());
         }
-        Err(Error::limit(
+        Err(Error::limit_key(
             "output_bytes",
             format!("{} bytes", self.bytes_max),
-            "raise `output_bytes` under `[limits]`, or run with `--limit-output-bytes`",
         ))
     }
 }

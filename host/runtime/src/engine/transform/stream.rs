@@ -110,12 +110,10 @@ impl Layout {
         // `take` may repeat a large value many times: that has to be known before it is done.
         let bytes = emitted.selection.selected_bytes(&passing);
         if bytes > emit_bytes {
-            return Err(Error::limit(
-                "emit_bytes",
-                format!("{emit_bytes} bytes"),
-                "raise `emit_bytes` under `[limits]`, or run with `--limit-emit-bytes`",
-            )
-            .context("select the rows of the columns that pass through"));
+            return Err(
+                Error::limit_key("emit_bytes", format!("{emit_bytes} bytes"))
+                    .context("select the rows of the columns that pass through"),
+            );
         }
         let mut passed = emitted.selection.apply_all(&passing)?.into_iter();
         let mut computed = emitted.computed.into_iter();
@@ -272,7 +270,9 @@ impl Partition {
         };
         let at = |error| self.located(error, place, morsel.num_rows());
         let (guest, produced) = guest.process(self.layout.entering(&morsel)?).map_err(at)?;
-        let batches = self.settle(Some((place, &morsel)), Ok(produced)).map_err(at)?;
+        let batches = self
+            .settle(Some((place, &morsel)), Ok(produced))
+            .map_err(at)?;
         Ok((Some(guest), batches))
     }
 
