@@ -107,19 +107,10 @@ impl Cache {
     }
 
     fn write(&self, name: &str, mac: &[u8], code: &[u8]) -> std::io::Result<()> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(std::io::Error::other)?;
-        let temporary = format!("{}.temporary", hex::encode(random));
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let write = || {
-            let mut file = self.directory.open_with(&temporary, &options)?;
-            file.write_all(mac)?;
-            file.write_all(code)?;
-            drop(file);
-            self.directory.rename(&temporary, &self.directory, name)
-        };
-        write().inspect_err(|_| {
+        let temporary = temporary_name()?;
+        let written = write_private(&self.directory, &temporary, &[mac, code])
+            .and_then(|()| self.directory.rename(&temporary, &self.directory, name));
+        written.inspect_err(|_| {
             // The first error says more than that of a clean-up.
             let _ = self.directory.remove_file(&temporary);
         })
@@ -153,17 +144,11 @@ fn open_directory(path: &Path) -> std::io::Result<Dir> {
 }
 
 fn read_or_make_key(directory: &Dir) -> std::io::Result<[u8; KEY_BYTES]> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let mut key = [0; KEY_BYTES];
-    match directory.open_with(KEY, &options) {
-        Ok(mut file) => {
-            getrandom::fill(&mut key).map_err(std::io::Error::other)?;
-            file.write_all(&key)?;
-            return Ok(key);
+    if let Err(error) = directory.symlink_metadata(KEY) {
+        if error.kind() != IoKind::NotFound {
+            return Err(error);
         }
-        Err(error) if error.kind() != IoKind::AlreadyExists => return Err(error),
-        Err(_) => {}
+        make_key(directory)?;
     }
     let metadata = directory.symlink_metadata(KEY)?;
     let private = metadata.is_file() && metadata.permissions().mode().trailing_zeros() >= 6;
@@ -172,8 +157,37 @@ fn read_or_make_key(directory: &Dir) -> std::io::Result<[u8; KEY_BYTES]> {
             "its file `key` is damaged, or open to others",
         ));
     }
+    let mut key = [0; KEY_BYTES];
     directory.open(KEY)?.read_exact(&mut key)?;
     Ok(key)
+}
+
+/// Makes the key appear whole, once, however many processes start at the same time.
+fn make_key(directory: &Dir) -> std::io::Result<()> {
+    let mut key = [0; KEY_BYTES];
+    getrandom::fill(&mut key).map_err(std::io::Error::other)?;
+    let temporary = temporary_name()?;
+    write_private(directory, &temporary, &[&key])?;
+    let linked = directory.hard_link(&temporary, directory, KEY);
+    directory.remove_file(&temporary)?;
+    match linked {
+        Err(error) if error.kind() != IoKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn temporary_name() -> std::io::Result<String> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(std::io::Error::other)?;
+    Ok(format!("{}.temporary", hex::encode(random)))
+}
+
+/// Writes a new file that only its owner can read.
+fn write_private(directory: &Dir, name: &str, parts: &[&[u8]]) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let mut file = directory.open_with(name, &options)?;
+    parts.iter().try_for_each(|part| file.write_all(part))
 }
 
 /// The one place where machine code is taken from outside.

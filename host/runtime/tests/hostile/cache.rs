@@ -132,6 +132,23 @@ fn a_key_of_another_directory_opens_nothing() {
 }
 
 #[test]
+fn processes_that_start_together_agree_on_a_key() {
+    for _ in 0..20 {
+        let directory = Directory::new();
+        let caches: Vec<_> = std::thread::scope(|scope| {
+            let load = || directory.load(&Guest::default());
+            let loads: Vec<_> = (0..4).map(|_| scope.spawn(load)).collect();
+            loads.into_iter().map(|load| load.join().unwrap()).collect()
+        });
+        let fits = |cached: &Cached| matches!(cached, Cached::Written | Cached::Read);
+        assert!(caches.iter().all(fits), "{caches:?}");
+        assert_eq!(directory.load(&Guest::default()), Cached::Read);
+        let files = fs::read_dir(directory.path()).unwrap().count();
+        assert_eq!(files, 2, "the key and one plugin");
+    }
+}
+
+#[test]
 fn links_are_not_followed() {
     let directory = Directory::new();
     directory.load(&add_one(2, false));
