@@ -18,5 +18,6 @@ mod jobs;
 mod output;
 mod peers;
 mod project;
+mod python;
 mod refusals;
 mod s3;
