@@ -15,6 +15,7 @@
 mod formats;
 mod guests;
 mod jobs;
+mod order;
 mod output;
 mod peers;
 mod project;

@@ -177,6 +177,13 @@ impl Project {
 
     /// The rows of all Parquet files under `folder`, in order of file name, as a table.
     pub(crate) fn parquet(&self, folder: &str) -> String {
+        pretty_format_batches(&self.batches(folder))
+            .unwrap()
+            .to_string()
+    }
+
+    /// The rows of all Parquet files under `folder`, in order of file name.
+    pub(crate) fn batches(&self, folder: &str) -> Vec<RecordBatch> {
         let mut names = self.names();
         names.retain(|name| name.starts_with(folder) && name.ends_with(".parquet"));
         assert!(
@@ -184,7 +191,7 @@ impl Project {
             "no Parquet file under `{folder}`: {:?}",
             self.names()
         );
-        let batches: Vec<RecordBatch> = names
+        names
             .iter()
             .flat_map(|name| {
                 let file = std::fs::File::open(self.path(name)).unwrap();
@@ -195,8 +202,7 @@ impl Project {
                     .map(Result::unwrap)
                     .collect::<Vec<_>>()
             })
-            .collect();
-        pretty_format_batches(&batches).unwrap().to_string()
+            .collect()
     }
 }
 

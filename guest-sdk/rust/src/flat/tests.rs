@@ -18,6 +18,7 @@ use arrow_schema::{DataType, Field, UnionFields, UnionMode};
 
 use super::{FlatField, Trust, array_from_flat, column_to_flat, field_to_flat, fields_from_flat};
 
+#[expect(clippy::too_many_lines, reason = "a table: one entry for each type")]
 fn arrays() -> Vec<ArrayRef> {
     let mut list = ListBuilder::new(StringBuilder::new());
     let mut fixed = FixedSizeListBuilder::new(Int32Builder::new(), 2);
