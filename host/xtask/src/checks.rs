@@ -17,7 +17,7 @@ pub(crate) fn test() -> Outcome {
             tests.env("SLUICE_TEST_PYTHON", interpreter);
         }
         Err(failure) => println!(
-            "\n*** SKIPPED: reading the output back by DuckDB and PyArrow, for want of Python's packages ***\n{failure}"
+            "\n*** SKIPPED: a transform in Python, and reading the output back by DuckDB and PyArrow, for want of Python's packages ***\n{failure}"
         ),
     }
     run(&mut tests)?;

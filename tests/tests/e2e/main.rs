@@ -19,5 +19,6 @@ mod order;
 mod output;
 mod peers;
 mod project;
+mod python;
 mod refusals;
 mod s3;

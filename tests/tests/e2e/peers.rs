@@ -6,16 +6,18 @@ use std::process::Command;
 
 use crate::project::Project;
 
-/// A Python with pyarrow and duckdb; none skips the test, loudly, except where it must not be skipped.
-fn python() -> Option<String> {
+/// A Python with pyarrow, duckdb and componentize-py; none skips the test, loudly, except where it must not be skipped.
+pub(crate) fn python() -> Option<String> {
     let python = std::env::var("SLUICE_TEST_PYTHON").ok();
     if python.is_none() {
         let hint = "`cargo xtask test` makes the environment, from PyPI";
         assert!(
             std::env::var("SLUICE_TEST_PEERS").as_deref() != Ok("required"),
-            "SLUICE_TEST_PYTHON names no Python with pyarrow and duckdb\nhint: {hint}"
+            "SLUICE_TEST_PYTHON names no Python with pyarrow, duckdb and componentize-py\nhint: {hint}"
         );
-        eprintln!("SKIPPED: no Python with pyarrow and duckdb in SLUICE_TEST_PYTHON; {hint}");
+        eprintln!(
+            "SKIPPED: no Python with pyarrow, duckdb and componentize-py in SLUICE_TEST_PYTHON; {hint}"
+        );
     }
     python
 }
