@@ -1,6 +1,6 @@
 //! What happens to what is already there, and what a run leaves behind.
 
-use crate::project::Project;
+use crate::project::{Project, SALES};
 
 #[test]
 fn an_output_that_exists_is_refused_and_stays_as_it_is() {
@@ -29,6 +29,48 @@ fn append_adds_to_what_was_there() {
     project.application("", "", "mode = \"append\"");
     project.run(&[]);
     assert_eq!(project.parquet("out").matches("1005").count(), 2);
+}
+
+/// Fails unless the run is refused, for a reason that names `what`, and changes nothing.
+fn assert_refused(project: &Project, what: &str) {
+    let before = project.names();
+    let told = project.refusal(&[]);
+    assert!(
+        told.starts_with("exit code 1") && told.contains(what),
+        "{told}"
+    );
+    assert_eq!(project.names(), before);
+}
+
+#[test]
+fn an_overwrite_spares_what_no_run_wrote() {
+    let project = Project::lab();
+    project.write("data/other/deep/precious.parquet", "dear");
+    project.application("", "", "uri = \"data\"\nmode = \"overwrite\"");
+    assert_refused(&project, "`other/deep/precious.parquet`");
+}
+
+#[test]
+fn an_overwrite_of_its_own_input_is_refused() {
+    let project = Project::lab();
+    project.write("data/part-0.csv", SALES);
+    let output = "uri = \"data\"\nmode = \"overwrite\"";
+    project.application("uri = \"data/part-0.csv\"", "", output);
+    assert_refused(&project, "input `sales`");
+}
+
+#[test]
+fn an_output_that_the_next_run_would_read_is_refused() {
+    let project = Project::lab();
+    project.write("data/in.csv", SALES);
+    let output = "uri = \"data/out\"\nformat = \"csv\"";
+    project.application("uri = \"data/\"\nformat = \"csv\"", "", output);
+    assert_refused(&project, "input `sales`");
+    project.application("uri = \"data/**/*.csv\"", "", output);
+    assert_refused(&project, "input `sales`");
+    // Neither of these reads what the run writes.
+    project.application("uri = \"data/*.csv\"", "", output);
+    project.run(&[]);
 }
 
 #[test]

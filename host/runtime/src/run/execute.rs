@@ -14,7 +14,7 @@ use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::sandbox::{Sandbox, SandboxConfig};
 use crate::spec::{Application, Source};
-use crate::storage::{Meter, Staging, Stores};
+use crate::storage::{Meter, Staging, Stores, check_overlap};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -58,6 +58,7 @@ impl Execution {
     /// Everything that can fail for a reason known beforehand fails before the first row is read; and
     /// whatever fails leaves nothing behind.
     pub(super) async fn run(mut self) -> Result<Summary> {
+        check_overlap(&self.application.inputs, &self.application.output)?;
         let logical = self.plan().await?;
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         let output = &self.application.output;

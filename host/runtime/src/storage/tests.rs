@@ -837,22 +837,63 @@ mod staged {
 
     /// An output that names somebody's home must not empty it.
     #[tokio::test]
-    async fn overwrite_refuses_to_remove_what_is_no_data() {
+    async fn overwrite_refuses_to_remove_what_no_run_wrote() {
+        for theirs in [
+            "notes.txt",
+            "in.csv",
+            "raw/in.csv",
+            "other/deep/part-0.parquet",
+            "day=1/raw/part-0.parquet",
+            "raw/day=1/part-0.parquet",
+            "=1/part-0.parquet",
+            "partners.csv",
+            "part-numbers.csv",
+            ".in.csv.crc",
+            "_delta_log/0.json",
+        ] {
+            let dir = TempDir::new().unwrap();
+            let place = output(dir.path());
+            write(dir.path(), "out/part-0.csv", "x");
+            write(&dir.path().join("out"), theirs, "dear");
+            let before = files(dir.path());
+            let error = run(&place, Mode::Overwrite, "part-1.csv")
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Input);
+            assert_eq!(
+                told(&error, dir.path()),
+                format!(
+                    "output `DIR/out/` holds `{theirs}`, which no run wrote and which would be lost\n\
+                     hint: choose a folder of its own for the output, or remove the file yourself"
+                )
+            );
+            assert_eq!(files(dir.path()), before);
+        }
+    }
+
+    /// What Spark and Hadoop write, and what runs of any format wrote before, is replaced.
+    #[tokio::test]
+    async fn overwrite_replaces_what_runs_and_spark_wrote() {
         let dir = TempDir::new().unwrap();
-        let place = output(dir.path());
-        write(dir.path(), "out/part-0.csv", "x");
-        write(dir.path(), "out/notes.txt", "dear");
-        let error = run(&place, Mode::Overwrite, "part-1.csv")
-            .await
-            .unwrap_err();
-        insta::assert_snapshot!(told(&error, dir.path()), @r"
-        output `DIR/out/` holds `notes.txt`, which is no data and would be lost
-        hint: choose a folder of its own for the output, or remove the file yourself
-        ");
-        assert_eq!(
-            files(&dir.path().join("out")),
-            set(&["notes.txt", "part-0.csv"])
-        );
+        let (place, out) = (output(dir.path()), dir.path().join("out"));
+        for name in [
+            "_SUCCESS",
+            "._SUCCESS.crc",
+            "_committed_12",
+            "_started_12",
+            "_metadata",
+            "_common_metadata",
+            "part-00000-abc-c000.snappy.parquet",
+            ".part-00000-abc-c000.snappy.parquet.crc",
+            "part-r-00000",
+            "day=1/part-00000.json.gz",
+            "day=1/_started_12",
+            "_day=1/hour=__HIVE_DEFAULT_PARTITION__/part-0.csv",
+        ] {
+            write(&out, name, "old");
+        }
+        run(&place, Mode::Overwrite, "part-9.csv").await.unwrap();
+        assert_eq!(files(&out), set(&["_SUCCESS", "part-9.csv"]));
     }
 
     #[tokio::test]
