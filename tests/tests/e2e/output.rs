@@ -1,5 +1,6 @@
 //! What happens to what is already there, and what a run leaves behind.
 
+use crate::guests;
 use crate::project::{Project, SALES};
 
 #[test]
@@ -36,7 +37,7 @@ fn assert_refused(project: &Project, what: &str) {
     let before = project.names();
     let told = project.refusal(&[]);
     assert!(
-        told.starts_with("exit code 1") && told.contains(what),
+        told.starts_with("exit code 3\n") && told.contains(what),
         "{told}"
     );
     assert_eq!(project.names(), before);
@@ -105,6 +106,32 @@ fn a_finished_run_leaves_only_its_output() {
             .any(|name| name.contains("partial") || name.contains("tmp")),
         "{new:?}"
     );
+}
+
+#[test]
+fn a_run_that_is_told_to_end_leaves_nothing() {
+    for signal in ["TERM", "HUP", "INT"] {
+        let project = Project::lab();
+        project.write("guest.wasm", guests::component(guests::STALL));
+        project.write(
+            "sales.csv",
+            SALES.to_owned() + &"1,C1,50.0,APAC\n".repeat(100_000),
+        );
+        project.application("", "plugin = \"guest.wasm\"", "format = \"csv\"");
+        let before = project.names();
+        let arguments = [
+            "run",
+            "app.toml",
+            "--threads",
+            "1",
+            "--limit-call-time",
+            "1h",
+        ];
+        let is_writing = || project.path("out").is_dir();
+        let ended = project.signalled(&arguments, signal, is_writing);
+        assert_eq!(ended.code, Some(130), "{signal}: {}", ended.err);
+        assert_eq!(project.names(), before, "{signal}");
+    }
 }
 
 #[test]
