@@ -31,7 +31,25 @@ pub(crate) fn cargo() -> Outcome<Command> {
     command
         .current_dir(root())
         .env("CARGO_TARGET_DIR", target()?);
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_of_this_crate) {
+            command.env_remove(name);
+        }
+    }
     Ok(command)
+}
+
+/// Whether cargo set the variable for this crate alone. Build scripts, such as ring's, look at some of them:
+/// passed on, they would have half of the dependencies compiled again after each change of hands.
+fn is_of_this_crate(name: &str) -> bool {
+    const PREFIXES: [&str; 5] = [
+        "CARGO_MANIFEST_",
+        "CARGO_PKG_",
+        "CARGO_BIN_",
+        "CARGO_CRATE_",
+        "CARGO_PRIMARY_",
+    ];
+    name == "OUT_DIR" || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Python in the root.

@@ -15,6 +15,12 @@ pub(crate) const TRAP: &str = "(call $deep_inside)";
 /// Never returns.
 pub(crate) const SPIN: &str = "(loop $again (br $again))";
 
+/// Hands its first batch on, and never returns from its second.
+pub(crate) const STALL: &str = "(if (i32.load (i32.const 300))
+        (then (loop $again (br $again))))
+    (i32.store (i32.const 300) (i32.const 1))
+    (call $emit (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))";
+
 /// Takes memory until there is none, then traps.
 pub(crate) const HOARD: &str = "(loop $again
     (if (i32.eq (memory.grow (i32.const 16)) (i32.const -1)) (then unreachable))

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
 use arrow::util::pretty::pretty_format_batches;
@@ -118,6 +118,29 @@ impl Project {
 
     /// Runs `sluice` in the project's folder, to its end.
     pub(crate) fn sluice(&self, arguments: &[&str]) -> Ended {
+        finish(spawn(self.command(arguments)))
+    }
+
+    /// As [`sluice`](Self::sluice), with `signal` sent as soon as `is_time`.
+    pub(crate) fn signalled(
+        &self,
+        arguments: &[&str],
+        signal: &str,
+        is_time: impl Fn() -> bool,
+    ) -> Ended {
+        let mut child = spawn(self.command(arguments));
+        let deadline = Instant::now() + DEADLINE;
+        while !is_time() && child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let sent = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        finish(child)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command
             .args(arguments)
@@ -130,7 +153,7 @@ impl Project {
                 Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
             )
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
-        finish(command)
+        command
     }
 
     /// Runs the application with more arguments; panics with what it said unless it succeeds.
@@ -219,14 +242,17 @@ fn binary() -> PathBuf {
     path
 }
 
-/// Runs a command to its end, or ends it at the deadline.
-fn finish(mut command: Command) -> Ended {
-    let mut child: Child = command
+fn spawn(mut command: Command) -> Child {
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Waits for a command to end, or ends it at the deadline.
+fn finish(mut child: Child) -> Ended {
     let (sender, ended) = mpsc::channel();
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let errors = std::thread::spawn(move || {
@@ -241,7 +267,7 @@ fn finish(mut command: Command) -> Ended {
     });
     let Ok((out, err)) = ended.recv_timeout(DEADLINE) else {
         child.kill().unwrap();
-        panic!("still running after {DEADLINE:?}: {command:?}");
+        panic!("still running after {DEADLINE:?}: {child:?}");
     };
     Ended {
         code: child.wait().unwrap().code(),

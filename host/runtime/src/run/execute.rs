@@ -15,7 +15,7 @@ use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::sandbox::{Level, Sandbox, SandboxConfig};
 use crate::spec::{Application, Source};
-use crate::storage::{Meter, Staging, Stores};
+use crate::storage::{Meter, Staging, Stores, check_overlap};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -57,6 +57,7 @@ impl Execution {
     /// Everything that can fail for a reason known beforehand fails before the first row is read; and
     /// whatever fails leaves nothing behind.
     pub(super) async fn run(self) -> Result<Summary> {
+        check_overlap(&self.application.inputs, &self.application.output)?;
         let (plan, staging) = self.within_limits(self.prepare()).await?;
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);

@@ -340,6 +340,27 @@ impl Uri {
         }
     }
 
+    /// Where `other` is below this place: names joined by `/`, without a glob's; empty if both are the
+    /// same. None if it is elsewhere.
+    #[must_use]
+    pub fn relative<'a>(&self, other: &'a Self) -> Option<&'a str> {
+        if self.scheme != other.scheme || self.authority != other.authority {
+            return None;
+        }
+        let rest = other.path.strip_prefix(&self.path)?;
+        match rest.strip_prefix('/') {
+            Some(below) => Some(below),
+            None if self.path.is_empty() || rest.is_empty() => Some(rest),
+            None => None,
+        }
+    }
+
+    /// Whether `other` is this place, or below it.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        self.relative(other).is_some()
+    }
+
     /// The same place, taken as a folder.
     #[must_use]
     pub fn as_folder(&self) -> Self {

@@ -100,7 +100,7 @@ async fn list_below(place: &Place, pattern: Option<&str>) -> Result<Vec<ObjectMe
 }
 
 /// `*` and `?` are parts of one name; `**` crosses folders.
-const MATCHING: glob::MatchOptions = glob::MatchOptions {
+pub(super) const MATCHING: glob::MatchOptions = glob::MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
     require_literal_leading_dot: false,

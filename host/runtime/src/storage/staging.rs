@@ -38,10 +38,9 @@ const REPLACED_MAX: usize = 1_000_000;
 /// The name of the marker that a finished run leaves.
 const SUCCESS: &str = "_SUCCESS";
 
-/// How a name ends, its compression aside, that is data and may be replaced.
-const DATA_EXTENSIONS: [&str; 11] = [
-    "parquet", "csv", "tsv", "json", "ndjson", "jsonl", "arrow", "feather", "orc", "avro", "crc",
-];
+/// Names of markers, and how they begin where each run has its own: what Spark writes.
+const MARKERS: [&str; 3] = [SUCCESS, "_metadata", "_common_metadata"];
+const MARKER_PREFIXES: [&str; 2] = ["_committed_", "_started_"];
 
 /// An upload that can be aborted from elsewhere. None once it is completed or aborted.
 type Slot = Arc<Mutex<Option<Box<dyn MultipartUpload>>>>;
@@ -89,8 +88,8 @@ impl Staging {
     ///
     /// # Errors
     ///
-    /// Refuses, by the mode: what exists already with [`Mode::ErrorIfExists`]; files that are not
-    /// data, which would be lost, with [`Mode::Overwrite`].
+    /// Refuses, by the mode: what exists already with [`Mode::ErrorIfExists`]; files that no run
+    /// wrote, which would be lost, with [`Mode::Overwrite`].
     pub async fn begin(place: &Place, mode: Mode, run_id: &str) -> Result<Self> {
         let staging = Self {
             place: place.clone(),
@@ -181,7 +180,7 @@ impl Staging {
         Ok(())
     }
 
-    /// What an overwrite removes: data, and what is hidden.
+    /// What an overwrite removes: what runs wrote. Refuses if there is anything else.
     async fn replaced(&self) -> Result<Vec<Path>> {
         let mut listing = self.place.store.list(Some(&self.place.path));
         let failed = |error| storage_error(&self.place.uri.to_string(), error);
@@ -190,7 +189,7 @@ impl Staging {
             let name = below(&self.place.path, &location);
             if !is_replaceable(name) {
                 return Err(Error::input(format!(
-                    "output `{}` holds `{name}`, which is no data and would be lost",
+                    "output `{}` holds `{name}`, which no run wrote and which would be lost",
                     self.place.uri
                 ))
                 .hint("choose a folder of its own for the output, or remove the file yourself"));
@@ -205,20 +204,34 @@ impl Staging {
     }
 }
 
-/// Whether a name is data: by its extension, or because tools that write data sets name files so.
+/// Whether a name below the output is one that a run, or Spark, gives: a data file or a marker, in the
+/// output itself or in Hive partitions of it. Everything else is somebody's.
 fn is_replaceable(name: &str) -> bool {
-    let file = name
-        .rsplit('/')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
-    let plain = [".gz", ".zst", ".bz2", ".xz", ".lz4", ".snappy"]
-        .iter()
-        .find_map(|end| file.strip_suffix(end))
-        .unwrap_or(&file);
-    let extension = plain.rsplit_once('.').map(|(_, extension)| extension);
-    let is_marker = matches!(file.as_str(), "_success" | "_metadata" | "_common_metadata");
-    is_marker
-        || file.starts_with("part-")
-        || extension.is_some_and(|extension| DATA_EXTENSIONS.contains(&extension))
+    let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let is_partition = |part: &str| part.split_once('=').is_some_and(|(key, _)| !key.is_empty());
+    // Hadoop keeps the checksum of `name` in `.name.crc`.
+    let checked = file
+        .strip_prefix('.')
+        .and_then(|rest| rest.strip_suffix(".crc"));
+    (folders.is_empty() || folders.split('/').all(is_partition))
+        && is_written(checked.unwrap_or(file))
+}
+
+/// Whether a file's name is that of a marker, or `part-` and a number, as in `part-00000-….parquet`
+/// and Hadoop's `part-r-00000`.
+fn is_written(file: &str) -> bool {
+    let is_part = file.strip_prefix("part-").is_some_and(|rest| {
+        let kinds = ["r-", "m-"];
+        let rest = kinds
+            .iter()
+            .find_map(|kind| rest.strip_prefix(kind))
+            .unwrap_or(rest);
+        rest.starts_with(|c: char| c.is_ascii_digit())
+    });
+    let is_begun = || {
+        MARKER_PREFIXES
+            .iter()
+            .any(|prefix| file.starts_with(prefix))
+    };
+    is_part || MARKERS.contains(&file) || is_begun()
 }

@@ -13,6 +13,7 @@ use object_store::path::Path;
 
 use super::confined::ConfinedStore;
 use super::meter::{Meter, Metered};
+use super::ranged::Ranged;
 use super::remote::{self, Environment};
 use crate::error::{Error, Result};
 use crate::spec::{Scheme, Uri, nearest_few};
@@ -128,10 +129,10 @@ impl Stores {
                     let store = remote::s3(uri.authority(), &self.environment)?;
                     Arc::new(Metered::new(store, meter))
                 }
-                _ => Arc::new(Metered::new(
-                    remote::http(&server, &self.environment)?,
-                    meter,
-                )),
+                _ => {
+                    let store = Ranged::new(remote::http(&server, &self.environment)?);
+                    Arc::new(Metered::new(store, meter))
+                }
             })
         })?;
         let path = Path::parse(uri.path())

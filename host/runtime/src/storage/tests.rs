@@ -659,7 +659,8 @@ mod opening {
         );
     }
 
-    /// A single file is read from a web server, with ranges, and without looking for proxies.
+    /// A single file is read from a web server, which need not know ranges, and without looking for
+    /// proxies.
     #[tokio::test]
     async fn web_file_is_read() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -704,6 +705,22 @@ mod opening {
             (bytes, meter.read.load(Ordering::Relaxed)),
             (Bytes::from("12345"), 5)
         );
+        // This server ignores ranges, as simple ones do.
+        for (range, expected) in [
+            (GetRange::Bounded(0..5), "12345"),
+            (GetRange::Bounded(1..3), "23"),
+            (GetRange::Bounded(4..9), "5"),
+            (GetRange::Offset(2), "345"),
+            (GetRange::Suffix(2), "45"),
+        ] {
+            let options = GetOptions::new().with_range(Some(range));
+            let result = place.store.get_opts(&place.path, options).await.unwrap();
+            assert_eq!(result.meta.size, 5);
+            assert_eq!(result.range.end - result.range.start, expected.len() as u64);
+            assert_eq!(result.bytes().await.unwrap(), expected);
+        }
+        let ranges = place.store.get_ranges(&place.path, &[3..5, 0..1]).await;
+        assert_eq!(ranges.unwrap(), ["45", "1"]);
         let error = list(&open("none.csv"), None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Input, "{error}");
         server.abort_all();
@@ -837,22 +854,63 @@ mod staged {
 
     /// An output that names somebody's home must not empty it.
     #[tokio::test]
-    async fn overwrite_refuses_to_remove_what_is_no_data() {
+    async fn overwrite_refuses_to_remove_what_no_run_wrote() {
+        for theirs in [
+            "notes.txt",
+            "in.csv",
+            "raw/in.csv",
+            "other/deep/part-0.parquet",
+            "day=1/raw/part-0.parquet",
+            "raw/day=1/part-0.parquet",
+            "=1/part-0.parquet",
+            "partners.csv",
+            "part-numbers.csv",
+            ".in.csv.crc",
+            "_delta_log/0.json",
+        ] {
+            let dir = TempDir::new().unwrap();
+            let place = output(dir.path());
+            write(dir.path(), "out/part-0.csv", "x");
+            write(&dir.path().join("out"), theirs, "dear");
+            let before = files(dir.path());
+            let error = run(&place, Mode::Overwrite, "part-1.csv")
+                .await
+                .unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Input);
+            assert_eq!(
+                told(&error, dir.path()),
+                format!(
+                    "output `DIR/out/` holds `{theirs}`, which no run wrote and which would be lost\n\
+                     hint: choose a folder of its own for the output, or remove the file yourself"
+                )
+            );
+            assert_eq!(files(dir.path()), before);
+        }
+    }
+
+    /// What Spark and Hadoop write, and what runs of any format wrote before, is replaced.
+    #[tokio::test]
+    async fn overwrite_replaces_what_runs_and_spark_wrote() {
         let dir = TempDir::new().unwrap();
-        let place = output(dir.path());
-        write(dir.path(), "out/part-0.csv", "x");
-        write(dir.path(), "out/notes.txt", "dear");
-        let error = run(&place, Mode::Overwrite, "part-1.csv")
-            .await
-            .unwrap_err();
-        insta::assert_snapshot!(told(&error, dir.path()), @r"
-        output `DIR/out/` holds `notes.txt`, which is no data and would be lost
-        hint: choose a folder of its own for the output, or remove the file yourself
-        ");
-        assert_eq!(
-            files(&dir.path().join("out")),
-            set(&["notes.txt", "part-0.csv"])
-        );
+        let (place, out) = (output(dir.path()), dir.path().join("out"));
+        for name in [
+            "_SUCCESS",
+            "._SUCCESS.crc",
+            "_committed_12",
+            "_started_12",
+            "_metadata",
+            "_common_metadata",
+            "part-00000-abc-c000.snappy.parquet",
+            ".part-00000-abc-c000.snappy.parquet.crc",
+            "part-r-00000",
+            "day=1/part-00000.json.gz",
+            "day=1/_started_12",
+            "_day=1/hour=__HIVE_DEFAULT_PARTITION__/part-0.csv",
+        ] {
+            write(&out, name, "old");
+        }
+        run(&place, Mode::Overwrite, "part-9.csv").await.unwrap();
+        assert_eq!(files(&out), set(&["_SUCCESS", "part-9.csv"]));
     }
 
     #[tokio::test]
@@ -877,6 +935,42 @@ mod staged {
             }
             assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
         }
+    }
+
+    /// A Hive output has more files than a process has descriptors.
+    #[tokio::test]
+    async fn finished_files_are_not_open() {
+        let dir = TempDir::new().unwrap();
+        let open = || {
+            let links = fs::read_dir("/proc/self/fd").unwrap();
+            links
+                .filter_map(|link| fs::read_link(link.unwrap().path()).ok())
+                .filter(|path| path.starts_with(dir.path().join("out")) && path.is_file())
+                .count()
+        };
+        let staging = Staging::begin(&output(dir.path()), Mode::Append, "r1")
+            .await
+            .unwrap();
+        let mut finished = Vec::new();
+        for n in 0..100 {
+            finished.push(stage(&staging, &format!("n={n}/part-0.csv"), "text").await);
+        }
+        assert_eq!(open(), 0);
+        let committed = staging.commit(finished, 100).await.unwrap();
+        assert_eq!(committed.bytes, 400);
+        assert_eq!(files(&dir.path().join("out")).len(), 101);
+    }
+
+    #[test]
+    fn lack_of_descriptors_says_what_to_do() {
+        let error = StoreError::Generic {
+            store: "file",
+            source: std::io::Error::from_raw_os_error(24).into(),
+        };
+        insta::assert_snapshot!(told(&storage_error("/out/", error), FsPath::new("/none")), @r"
+        `/out/`: too many files are open at once
+        hint: raise the limit of open files, such as by `ulimit -n 4096`, or lower `--threads`
+        ");
     }
 
     #[tokio::test]

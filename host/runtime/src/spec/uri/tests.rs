@@ -135,6 +135,23 @@ fn glob_splits_into_folder_and_pattern() {
 }
 
 #[test]
+fn place_contains_what_is_below_it() {
+    let relative = |outer: &str, inner: &str| {
+        let (outer, inner) = (parse(outer).unwrap(), parse(inner).unwrap());
+        assert_eq!(outer.contains(&inner), outer.relative(&inner).is_some());
+        outer.relative(&inner).map(str::to_owned)
+    };
+    assert_eq!(relative("/a/b", "/a/b/c/d.csv").as_deref(), Some("c/d.csv"));
+    assert_eq!(relative("/a/b/", "/a/b").as_deref(), Some(""));
+    assert_eq!(relative("/a", "/a/b/*.csv").as_deref(), Some("b"));
+    assert_eq!(relative("/", "/a").as_deref(), Some("a"));
+    assert_eq!(relative("/a/b", "/a/bc"), None);
+    assert_eq!(relative("/a/b", "/a"), None);
+    assert_eq!(relative("s3://one/a", "s3://two/a/b"), None);
+    assert_eq!(relative("s3://one", "/a"), None);
+}
+
+#[test]
 fn relative_texts_stay_in_the_store_of_the_file() {
     let base = Uri::parse_folder("s3://bucket/apps/app.toml").unwrap();
     assert_eq!(base.to_string(), "s3://bucket/apps/");
