@@ -1,15 +1,16 @@
 //! Where bytes come from and go to: local folders, S3-compatible buckets, and web servers for reading.
 //!
 //! Everything behind this module is an `ObjectStore`. Concerns are decorators over it, one each:
-//! [`ConfinedStore`] keeps local access inside one folder, [`Metered`] counts bytes; retries and
-//! timeouts are the clients' own, with bounds that are named here. [`Staging`] makes a run's files
-//! appear only when all of them are complete.
+//! [`ConfinedStore`] keeps local access inside one folder, [`Metered`] counts bytes, `Ranged` reads parts
+//! of files from servers that send only whole ones; retries and timeouts are the clients' own, with
+//! bounds that are named here. [`Staging`] makes a run's files appear only when all of them are complete.
 
 mod confined;
 mod failure;
 mod listing;
 mod meter;
 mod overlap;
+mod ranged;
 mod read;
 mod remote;
 mod staging;

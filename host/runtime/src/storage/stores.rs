@@ -13,6 +13,7 @@ use object_store::path::Path;
 
 use super::confined::ConfinedStore;
 use super::meter::{Meter, Metered};
+use super::ranged::Ranged;
 use super::remote::{self, Environment};
 use crate::error::{Error, Result};
 use crate::spec::{Scheme, Uri, nearest_few};
@@ -123,16 +124,12 @@ impl Stores {
         let server = format!("{}://{}", uri.scheme().as_str(), uri.authority());
         let store = self.opened(&server, || {
             let meter = Arc::clone(&self.meter);
-            Ok(match uri.scheme() {
-                Scheme::S3 => {
-                    let store = remote::s3(uri.authority(), &self.environment)?;
-                    Arc::new(Metered::new(store, meter))
-                }
-                _ => Arc::new(Metered::new(
-                    remote::http(&server, &self.environment)?,
-                    meter,
-                )),
-            })
+            if uri.scheme() == Scheme::S3 {
+                let store = remote::s3(uri.authority(), &self.environment)?;
+                return Ok(Arc::new(Metered::new(store, meter)));
+            }
+            let store = Ranged::new(remote::http(&server, &self.environment)?);
+            Ok(Arc::new(Metered::new(store, meter)))
         })?;
         let path = Path::parse(uri.path())
             .map_err(|error| super::storage_error(&uri.to_string(), error.into()))?;

@@ -659,7 +659,8 @@ mod opening {
         );
     }
 
-    /// A single file is read from a web server, with ranges, and without looking for proxies.
+    /// A single file is read from a web server, which need not know ranges, and without looking for
+    /// proxies.
     #[tokio::test]
     async fn web_file_is_read() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -704,6 +705,22 @@ mod opening {
             (bytes, meter.read.load(Ordering::Relaxed)),
             (Bytes::from("12345"), 5)
         );
+        // This server ignores ranges, as simple ones do.
+        for (range, expected) in [
+            (GetRange::Bounded(0..5), "12345"),
+            (GetRange::Bounded(1..3), "23"),
+            (GetRange::Bounded(4..9), "5"),
+            (GetRange::Offset(2), "345"),
+            (GetRange::Suffix(2), "45"),
+        ] {
+            let options = GetOptions::new().with_range(Some(range));
+            let result = place.store.get_opts(&place.path, options).await.unwrap();
+            assert_eq!(result.meta.size, 5);
+            assert_eq!(result.range.end - result.range.start, expected.len() as u64);
+            assert_eq!(result.bytes().await.unwrap(), expected);
+        }
+        let ranges = place.store.get_ranges(&place.path, &[3..5, 0..1]).await;
+        assert_eq!(ranges.unwrap(), ["45", "1"]);
         let error = list(&open("none.csv"), None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Input, "{error}");
         server.abort_all();
