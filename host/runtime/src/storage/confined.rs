@@ -95,11 +95,7 @@ impl ObjectStore for ConfinedStore {
         let location = location.clone();
         self.blocking(move |folder| {
             let temporary = Temporary::create(folder, &location)?;
-            let mut offset = 0;
-            for bytes in &payload {
-                temporary.write_at(bytes, offset)?;
-                offset += bytes.len() as u64;
-            }
+            temporary.write_at(&payload, 0)?;
             if exclusive {
                 temporary.publish_new()
             } else {

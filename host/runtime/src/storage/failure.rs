@@ -31,6 +31,10 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
         StoreError::InvalidPath { source } => {
             Error::input(format!("`{what}` is no valid name: {}", cause(source)))
         }
+        other if lacks_descriptors(other) => {
+            Error::storage(format!("`{what}`: too many files are open at once"))
+                .hint("raise the limit of open files, such as by `ulimit -n 4096`, or lower `--threads`")
+        }
         other => {
             let error = Error::new(ErrorKind::Storage, format!("`{what}`: {}", cause(other)));
             let text = cause(other);
@@ -42,6 +46,23 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
         }
     }
     .source(error)
+}
+
+/// Whether the process, or the machine, has no descriptor left for another file.
+fn lacks_descriptors(error: &(dyn StdError + 'static)) -> bool {
+    // `ENFILE` and `EMFILE`, which are the same on all Unixes.
+    const CODES: [i32; 2] = [23, 24];
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let code = error
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::raw_os_error);
+        if code.is_some_and(|code| CODES.contains(&code)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// The innermost texts of an error, on one line and of bounded length.

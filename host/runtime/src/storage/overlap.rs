@@ -11,10 +11,7 @@ use crate::spec::{Input, Mode, Output, Uri};
 /// # Errors
 ///
 /// Fails with the name of the first such input.
-pub fn check_overlap<'a>(
-    inputs: impl IntoIterator<Item = &'a Input>,
-    output: &Output,
-) -> Result<()> {
+pub fn check_overlap(inputs: &[Input], output: &Output) -> Result<()> {
     let written = written_name(output);
     for Input { name, uri, .. } in inputs {
         if output.mode == Mode::Overwrite && output.uri.contains(uri) {

@@ -937,6 +937,42 @@ mod staged {
         }
     }
 
+    /// A Hive output has more files than a process has descriptors.
+    #[tokio::test]
+    async fn finished_files_are_not_open() {
+        let dir = TempDir::new().unwrap();
+        let open = || {
+            let links = fs::read_dir("/proc/self/fd").unwrap();
+            links
+                .filter_map(|link| fs::read_link(link.unwrap().path()).ok())
+                .filter(|path| path.starts_with(dir.path().join("out")) && path.is_file())
+                .count()
+        };
+        let staging = Staging::begin(&output(dir.path()), Mode::Append, "r1")
+            .await
+            .unwrap();
+        let mut finished = Vec::new();
+        for n in 0..100 {
+            finished.push(stage(&staging, &format!("n={n}/part-0.csv"), "text").await);
+        }
+        assert_eq!(open(), 0);
+        let committed = staging.commit(finished, 100).await.unwrap();
+        assert_eq!(committed.bytes, 400);
+        assert_eq!(files(&dir.path().join("out")).len(), 101);
+    }
+
+    #[test]
+    fn lack_of_descriptors_says_what_to_do() {
+        let error = StoreError::Generic {
+            store: "file",
+            source: std::io::Error::from_raw_os_error(24).into(),
+        };
+        insta::assert_snapshot!(told(&storage_error("/out/", error), FsPath::new("/none")), @r"
+        `/out/`: too many files are open at once
+        hint: raise the limit of open files, such as by `ulimit -n 4096`, or lower `--threads`
+        ");
+    }
+
     #[tokio::test]
     async fn files_that_are_not_named_in_the_commit_do_not_appear() {
         let dir = TempDir::new().unwrap();

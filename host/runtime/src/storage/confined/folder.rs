@@ -9,6 +9,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, Result};
+use tokio::sync::Semaphore;
+
+use super::upload::WRITES_MAX;
 
 /// Files that are not complete yet are named like this, and are no objects.
 const TEMPORARY_PREFIX: &str = ".sluicegate-";
@@ -35,6 +38,8 @@ pub(super) struct Folder {
     missing: PathBuf,
     /// The folder itself while it exists.
     root: Mutex<Option<Arc<Dir>>>,
+    /// Leave to write a part.
+    pub(super) writes: Arc<Semaphore>,
 }
 
 impl Folder {
@@ -44,6 +49,7 @@ impl Folder {
             anchor,
             missing: PathBuf::new(),
             root: Mutex::new(None),
+            writes: Arc::new(Semaphore::new(WRITES_MAX)),
         })
     }
 
@@ -56,6 +62,7 @@ impl Folder {
                         anchor,
                         missing,
                         root: Mutex::new(None),
+                        writes: Arc::new(Semaphore::new(WRITES_MAX)),
                     });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -89,14 +96,14 @@ impl Folder {
     /// The folder, with everything above `target` in it made if need be.
     pub(super) fn dir_for(&self, target: &FsPath) -> io::Result<Arc<Dir>> {
         if !self.missing.as_os_str().is_empty() {
-            self.anchor.create_dir_all(&self.missing)?;
+            create_folders(&self.anchor, &self.missing)?;
         }
         let dir = self.dir()?;
         if let Some(parent) = target
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
         {
-            dir.create_dir_all(parent)?;
+            create_folders(&dir, parent)?;
         }
         Ok(dir)
     }
@@ -135,6 +142,22 @@ impl Folder {
             .map_err(|error| failure(location, error))?;
         self.prune(&target);
         Ok(())
+    }
+}
+
+/// Makes the folders of `path` that do not exist.
+fn create_folders(dir: &Dir, path: &FsPath) -> io::Result<()> {
+    let Err(error) = dir.create_dir_all(path) else {
+        return Ok(());
+    };
+    if error.kind() != io::ErrorKind::AlreadyExists {
+        return Err(error);
+    }
+    // That is also said where a folder exists and could not be looked at.
+    match dir.open_dir(path) {
+        Ok(_) => Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotADirectory => Err(error),
+        Err(cause) => Err(cause),
     }
 }
 

@@ -16,7 +16,13 @@ use super::folder::{Folder, failure, object_meta, relative, temporary_beside};
 /// Tries to make a file whose folder another writer removes meanwhile.
 const CREATIONS_MAX: usize = 8;
 
+/// Parts of files of one folder that are written at once, each with an open file: far less than the 256
+/// descriptors that the meanest system grants.
+pub(super) const WRITES_MAX: usize = 32;
+
 /// A file under a hidden name, beside the one it will become. Removed when dropped.
+///
+/// It is open only while something is written to it, since a run has more files than descriptors.
 #[derive(Debug)]
 pub(super) struct Temporary {
     folder: Arc<Folder>,
@@ -24,7 +30,6 @@ pub(super) struct Temporary {
     location: Path,
     target: PathBuf,
     hidden: PathBuf,
-    file: Arc<File>,
     /// Whether the hidden name is gone.
     published: bool,
 }
@@ -36,11 +41,11 @@ impl Temporary {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         let mut tries = 0;
-        let (dir, file) = loop {
+        let dir = loop {
             tries += 1;
             let made = folder.dir_for(&target).and_then(|dir| {
-                let file = dir.open_with(&hidden, &options)?;
-                Ok((dir, file))
+                dir.open_with(&hidden, &options)?;
+                Ok(dir)
             });
             match made {
                 Ok(made) => break made,
@@ -54,19 +59,37 @@ impl Temporary {
             location: location.clone(),
             target,
             hidden,
-            file: Arc::new(file.into_std()),
             published: false,
         })
     }
 
-    pub(super) fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
-        self.file
-            .write_all_at(bytes, offset)
-            .map_err(|error| failure(&self.location, error))
+    /// The file, for writing.
+    fn open(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.write(true);
+        Ok(self.dir.open_with(&self.hidden, &options)?.into_std())
+    }
+
+    /// Writes `pieces`, one after the other, from `offset` on.
+    pub(super) fn write_at(
+        &self,
+        pieces: impl IntoIterator<Item = impl AsRef<[u8]>>,
+        mut offset: u64,
+    ) -> Result<()> {
+        let write = || {
+            let file = self.open()?;
+            for bytes in pieces {
+                file.write_all_at(bytes.as_ref(), offset)?;
+                offset += bytes.as_ref().len() as u64;
+            }
+            Ok(())
+        };
+        write().map_err(|error| failure(&self.location, error))
     }
 
     pub(super) fn copy_from(&self, source: &mut File) -> Result<()> {
-        io::copy(source, &mut self.file.as_ref())
+        self.open()
+            .and_then(|mut file| io::copy(source, &mut file))
             .map(drop)
             .map_err(|error| failure(&self.location, error))
     }
@@ -75,7 +98,7 @@ impl Temporary {
     pub(super) fn publish(mut self) -> Result<PutResult> {
         let location = self.location.clone();
         let publish = |this: &mut Self| {
-            this.file.sync_all()?;
+            this.open()?.sync_all()?;
             this.dir.rename(&this.hidden, &this.dir, &this.target)?;
             this.published = true;
             this.sync_folder()
@@ -87,7 +110,7 @@ impl Temporary {
     /// Gives the file its name unless something has it.
     pub(super) fn publish_new(self) -> Result<PutResult> {
         let publish = || {
-            self.file.sync_all()?;
+            self.open()?.sync_all()?;
             // Unlike renaming, linking fails if the name is taken. The hidden name goes with `self`.
             self.dir.hard_link(&self.hidden, &self.dir, &self.target)?;
             self.sync_folder()
@@ -161,17 +184,16 @@ fn over() -> Error {
 #[async_trait]
 impl MultipartUpload for LocalUpload {
     fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let mut offset = self.offset;
+        let offset = self.offset;
         self.offset += data.content_length() as u64;
         let temporary = self.temporary.clone();
         Box::pin(async move {
             let temporary = temporary.ok_or_else(over)?;
+            let writes = Arc::clone(&temporary.folder.writes);
+            let permit = writes.acquire_owned().await.map_err(|_| over())?;
             tokio::task::spawn_blocking(move || {
-                for bytes in &data {
-                    temporary.write_at(bytes, offset)?;
-                    offset += bytes.len() as u64;
-                }
-                Ok(())
+                let _permit = permit;
+                temporary.write_at(&data, offset)
             })
             .await?
         })
