@@ -124,16 +124,12 @@ impl Stores {
         let server = format!("{}://{}", uri.scheme().as_str(), uri.authority());
         let store = self.opened(&server, || {
             let meter = Arc::clone(&self.meter);
-            Ok(match uri.scheme() {
-                Scheme::S3 => {
-                    let store = remote::s3(uri.authority(), &self.environment)?;
-                    Arc::new(Metered::new(store, meter))
-                }
-                _ => {
-                    let store = Ranged::new(remote::http(&server, &self.environment)?);
-                    Arc::new(Metered::new(store, meter))
-                }
-            })
+            if uri.scheme() == Scheme::S3 {
+                let store = remote::s3(uri.authority(), &self.environment)?;
+                return Ok(Arc::new(Metered::new(store, meter)));
+            }
+            let store = Ranged::new(remote::http(&server, &self.environment)?);
+            Ok(Arc::new(Metered::new(store, meter)))
         })?;
         let path = Path::parse(uri.path())
             .map_err(|error| super::storage_error(&uri.to_string(), error.into()))?;
