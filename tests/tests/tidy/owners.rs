@@ -21,7 +21,10 @@ const OWNERS: [(&str, &[&str]); 13] = [
     ("rayon", &["host/runtime/src/schedule/"]),
     ("clap", &["host/cli/"]),
     ("indicatif", &["host/cli/"]),
-    ("mimalloc", &["host/cli/", "host/runtime/benches/", "tests/benches/"]),
+    (
+        "mimalloc",
+        &["host/cli/", "host/runtime/benches/", "tests/benches/"],
+    ),
     ("wit_component", &["host/cli/", "tests/"]),
     ("wit_bindgen", &["guest-sdk/"]),
     ("axum", &[]),
