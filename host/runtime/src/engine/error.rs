@@ -2,6 +2,7 @@
 
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
+use datafusion::object_store::Error as StoreError;
 
 use crate::error::{Error, ErrorKind};
 
@@ -22,7 +23,7 @@ pub(super) fn from_datafusion(error: DataFusionError) -> Error {
         }
         DataFusionError::Shared(inner) => from_shared(&inner),
         DataFusionError::ArrowError(inner, _) => from_arrow(*inner),
-        DataFusionError::ObjectStore(inner) => Error::storage(inner.to_string()),
+        DataFusionError::ObjectStore(inner) => from_store(*inner),
         DataFusionError::IoError(inner) => match inner.downcast::<Error>() {
             Ok(error) => error,
             Err(inner) => Error::storage(inner.to_string()),
@@ -34,6 +35,16 @@ pub(super) fn from_datafusion(error: DataFusionError) -> Error {
             .fact("limit", "memory")
             .hint("raise `memory` under `[limits]`, or run with `--limit-memory 4GiB`"),
         other => Error::internal(other.to_string()),
+    }
+}
+
+fn from_store(error: StoreError) -> Error {
+    match error {
+        StoreError::Generic { source, store } => match source.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(source) => Error::storage(StoreError::Generic { store, source }.to_string()),
+        },
+        other => Error::storage(other.to_string()),
     }
 }
 

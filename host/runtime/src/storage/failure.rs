@@ -14,6 +14,11 @@ const CAUSE_CHARS_MAX: usize = 400;
 /// What does not exist is the user's to correct, everything else the storage's.
 #[must_use]
 pub fn storage_error(what: &str, error: StoreError) -> Error {
+    if let StoreError::Generic { source, .. } = &error
+        && let Some(error) = source.downcast_ref::<Error>()
+    {
+        return error.to_shared(); // a store of ours says more than storage can
+    }
     match &error {
         StoreError::NotFound { .. } => Error::input(format!("`{what}` does not exist")),
         StoreError::AlreadyExists { .. } => Error::storage(format!("`{what}` exists already")),

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Decoder;
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use bytes::{Buf, Bytes};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result as DfResult};
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     FileOpenFuture, FileOpener, FileScanConfig, FileSource,
@@ -31,12 +31,12 @@ use crate::engine::error::to_datafusion;
 use crate::error::{Error, Result};
 use crate::spec::CsvOptions;
 
-/// What some programs write before the text of a file.
-pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// Bytes that one batch of records may take. A quote that is never closed would otherwise collect the
 /// rest of the file.
 const BATCH_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// How the decoder refuses to hand out a record of which only a part was seen.
+const PART_WAY: &str = "part way through record";
 
 /// A CSV scan.
 #[derive(Clone)]
@@ -104,12 +104,11 @@ impl FileSource for CsvSource {
     fn create_file_opener(
         &self,
         store: Arc<dyn ObjectStore>,
-        config: &FileScanConfig,
+        _config: &FileScanConfig,
         _partition: usize,
     ) -> DfResult<Arc<dyn FileOpener>> {
         let opener = Arc::new(CsvOpener {
             source: self.clone(),
-            compression: config.file_compression_type,
             store,
         });
         ProjectionOpener::try_new(
@@ -172,20 +171,19 @@ impl FileSource for CsvSource {
 
 struct CsvOpener {
     source: CsvSource,
-    compression: FileCompressionType,
     store: Arc<dyn ObjectStore>,
 }
 
 impl FileOpener for CsvOpener {
     fn open(&self, file: PartitionedFile) -> DfResult<FileOpenFuture> {
-        let (store, compression) = (Arc::clone(&self.store), self.compression);
+        let store = Arc::clone(&self.store);
         let range = file.range.as_ref();
         let start = range.map_or(0, |range| range.start.cast_unsigned());
         let end = range.map_or(file.object_meta.size, |range| range.end.cast_unsigned());
         let decoder = self
             .source
             .decoder(self.source.options.header && start == 0);
-        let origin = Arc::clone(&self.source.origin);
+        let (origin, quote) = (Arc::clone(&self.source.origin), self.source.options.quote);
         Ok(Box::pin(async move {
             let mut options = GetOptions::new();
             if end > start {
@@ -193,9 +191,8 @@ impl FileOpener for CsvOpener {
             }
             let location = &file.object_meta.location;
             let bytes = store.get_opts(location, options).await?.into_stream();
-            let text = compression.convert_stream(bytes.map_err(DataFusionError::from).boxed())?;
-            let too_long = format!("{origin}{location}");
-            Ok(batches(text, decoder, start == 0, too_long))
+            let text = bytes.map_err(DataFusionError::from).boxed();
+            Ok(batches(text, decoder, quote, format!("{origin}{location}")))
         }))
     }
 }
@@ -204,49 +201,64 @@ impl FileOpener for CsvOpener {
 struct Reading {
     text: BoxStream<'static, DfResult<Bytes>>,
     decoder: Decoder,
+    quote: u8,
     pending: Bytes,
+    /// The last byte of the text so far.
+    last: u8,
     ended: bool,
-    at_start: bool,
+    probed: bool,
     batch_bytes: u64,
+    records: u64,
+    name: String,
 }
 
 fn batches(
     text: BoxStream<'static, DfResult<Bytes>>,
     decoder: Decoder,
-    at_start: bool,
+    quote: u8,
     name: String,
-) -> BoxStream<'static, DfResult<arrow::record_batch::RecordBatch>> {
+) -> BoxStream<'static, DfResult<RecordBatch>> {
     let reading = Reading {
         text,
         decoder,
+        quote,
         pending: Bytes::new(),
+        last: b'\n',
         ended: false,
-        at_start,
+        probed: false,
         batch_bytes: 0,
+        records: 0,
+        name,
     };
-    stream::try_unfold((reading, name), |(mut reading, name)| async move {
-        loop {
-            reading.fill().await?;
-            let used = reading.decoder.decode(&reading.pending)?;
-            reading.pending.advance(used);
-            reading.batch_bytes += used as u64;
-            if reading.batch_bytes > BATCH_BYTES_MAX {
-                return Err(to_datafusion(endless(&name)));
-            }
-            if used > 0 {
-                continue; // the batch is not full, and the text not at its end
-            }
-            reading.batch_bytes = 0;
-            return Ok(reading
-                .decoder
-                .flush()?
-                .map(|batch| (batch, (reading, name))));
-        }
+    stream::try_unfold(reading, |mut reading| async move {
+        Ok(reading.batch().await?.map(|batch| (batch, reading)))
     })
     .boxed()
 }
 
 impl Reading {
+    async fn batch(&mut self) -> DfResult<Option<RecordBatch>> {
+        loop {
+            self.fill().await?;
+            if self.pending.is_empty() {
+                return self.last_batch();
+            }
+            let used = self.decoder.decode(&self.pending)?;
+            self.pending.advance(used);
+            self.batch_bytes += used as u64;
+            if self.batch_bytes > BATCH_BYTES_MAX {
+                return Err(to_datafusion(endless(&self.name)));
+            }
+            if used > 0 {
+                continue; // the batch is not full
+            }
+            self.batch_bytes = 0;
+            let batch = self.decoder.flush()?;
+            self.records += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+            return Ok(batch);
+        }
+    }
+
     /// Gets more text if the last is used up.
     async fn fill(&mut self) -> DfResult<()> {
         while self.pending.is_empty() && !self.ended {
@@ -254,12 +266,49 @@ impl Reading {
                 Some(chunk) => self.pending = chunk,
                 None => self.ended = true,
             }
-            if std::mem::take(&mut self.at_start) && self.pending.starts_with(BYTE_ORDER_MARK) {
-                self.pending.advance(BYTE_ORDER_MARK.len());
-            }
+            self.last = self.pending.last().copied().unwrap_or(self.last);
         }
         Ok(())
     }
+
+    /// The records before the end of the text, unless a quote is open there.
+    ///
+    /// The decoder takes such a quote for closed by the end, and does not tell. Hence the probe: behind a
+    /// whole record, a quote opens a value; within a quoted one, it closes it, and a newline ends the record.
+    fn last_batch(&mut self) -> DfResult<Option<RecordBatch>> {
+        if self.decoder.capacity() == 0 {
+            let batch = self.decoder.flush()?; // full by the last byte
+            self.records += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+            return Ok(batch);
+        }
+        if !matches!(self.last, b'\n' | b'\r') {
+            self.last = b'\n';
+            self.decoder.decode(b"\n")?;
+        }
+        let batch = self.decoder.flush().map_err(|error| {
+            if error.to_string().contains(PART_WAY) {
+                to_datafusion(unclosed(self.records))
+            } else {
+                error.into()
+            }
+        })?;
+        self.records += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        if std::mem::replace(&mut self.probed, true) {
+            return Ok(None);
+        }
+        let capacity = self.decoder.capacity();
+        match self.decoder.decode(&[self.quote, b'\n']) {
+            Ok(_) if self.decoder.capacity() == capacity => Ok(batch),
+            _ => Err(to_datafusion(unclosed(self.records))),
+        }
+    }
+}
+
+fn unclosed(records: u64) -> Error {
+    Error::input(format!(
+        "a quote in the record after the first {records} is never closed"
+    ))
+    .hint("close it, or set `quote` to a character that does not occur if quotes mean nothing here")
 }
 
 fn endless(name: &str) -> Error {

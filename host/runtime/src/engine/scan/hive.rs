@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::object_store::ObjectMeta;
@@ -19,17 +19,48 @@ const NULL_NAME: &str = "__HIVE_DEFAULT_PARTITION__";
 pub(super) struct Columns(Vec<FieldRef>);
 
 impl Columns {
-    pub(super) fn new(declared: &Partitions, objects: &[ObjectMeta]) -> Self {
+    /// # Errors
+    ///
+    /// The columns are to be found out, and two paths have different ones.
+    pub(super) fn new(declared: &Partitions, objects: &[ObjectMeta]) -> Result<Self> {
         let fields = match declared {
             Partitions::None => Vec::new(),
             Partitions::Columns(fields) => fields.iter().cloned().map(Arc::new).collect(),
-            Partitions::Auto => objects.first().map_or_else(Vec::new, |object| {
-                pairs(&object.location)
-                    .map(|(key, _)| Arc::new(Field::new(key, DataType::Utf8, true)))
+            Partitions::Auto => {
+                let mut objects = objects.iter().map(|object| &object.location);
+                let first = objects.next();
+                let names = first.map_or_else(Vec::new, keys);
+                if let (Some(first), Some(other)) =
+                    (first, objects.find(|other| keys(other) != names))
+                {
+                    return Err(differ(first, other));
+                }
+                let fields = names.into_iter();
+                fields
+                    .map(|key| Arc::new(Field::new(key, DataType::Utf8, true)))
                     .collect()
-            }),
+            }
         };
-        Self(fields)
+        Ok(Self(fields))
+    }
+
+    /// Refuses a column that stands both in the path and in the files.
+    pub(super) fn refuse_stored(&self, stored: &Schema) -> Result<()> {
+        match self
+            .0
+            .iter()
+            .find(|field| stored.column_with_name(field.name()).is_some())
+        {
+            None => Ok(()),
+            Some(field) => Err(Error::input(format!(
+                "column `{}` stands both in the path and in the files",
+                field.name()
+            ))
+            .fact("column", field.name())
+            .hint(
+                "leave `partitions` out to read the column of the files, or rename one of the two",
+            )),
+        }
     }
 
     pub(super) fn fields(&self) -> Vec<FieldRef> {
@@ -48,6 +79,19 @@ impl Columns {
             .collect::<Result<_>>()?;
         Ok(piece.with_partition_values(values))
     }
+}
+
+fn keys(path: &Path) -> Vec<String> {
+    pairs(path).map(|(key, _)| key).collect()
+}
+
+fn differ(first: &Path, other: &Path) -> Error {
+    Error::input(format!(
+        "the paths have different partition columns: `{first}` has [{}], but `{other}` has [{}]",
+        keys(first).join(", "),
+        keys(other).join(", ")
+    ))
+    .hint("move one of the files, or give the folders inputs of their own")
 }
 
 fn pairs(path: &Path) -> impl Iterator<Item = (String, String)> + '_ {
@@ -89,6 +133,8 @@ fn percent_decoded(text: &str) -> String {
         let code = tail
             .get(..2)
             .filter(|_| byte == b'%')
+            // Or the parser would take `+1` for a number, too.
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit))
             .and_then(|digits| std::str::from_utf8(digits).ok())
             .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(code.unwrap_or(byte));

@@ -3,7 +3,7 @@
 //! DataFusion looks for the first message eight bytes into a file, but writers may align it, and ours does;
 //! the footer of a file is where its schema is for certain.
 
-use std::sync::Arc;
+use std::panic::AssertUnwindSafe;
 
 use arrow::buffer::Buffer;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -11,9 +11,10 @@ use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::root_as_footer;
 use datafusion::object_store::{GetOptions, ObjectMeta, ObjectStoreExt as _};
-use futures::TryStreamExt;
+use futures::{FutureExt as _, TryStreamExt};
 
 use super::Files;
+use super::merge::{self, Found, Types};
 use crate::error::{Error, Result};
 use crate::storage::storage_error;
 
@@ -29,22 +30,41 @@ const FOOTER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// The schema that all files of an input fit.
 pub(super) async fn schema(files: &Files) -> Result<SchemaRef> {
     let mut schemas = Vec::with_capacity(files.objects.len());
+    let all_files = is_file(files).await?;
     for object in &files.objects {
-        let found = if has_magic(files, object).await? {
-            of_file(files, object).await
-        } else {
-            of_stream(files, object).await
+        let reading = async {
+            let file = has_magic(files, object).await?;
+            if file != all_files {
+                return Err(
+                    Error::input("Arrow files and Arrow streams cannot be mixed")
+                        .hint("put the files and the streams into inputs of their own"),
+                );
+            }
+            if file {
+                of_file(files, object).await
+            } else {
+                of_stream(files, object).await
+            }
         };
+        // The decoder takes some damaged metadata for a bug of its own.
+        let found = AssertUnwindSafe(reading)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                Err(
+                    Error::input("the file is damaged: its metadata makes no sense")
+                        .hint("was it copied or written only in part?"),
+                )
+            });
         let name = files.name(object);
-        schemas.push(
-            found.map_err(|error| error.fact("file", &name).context(format!("read `{name}`")))?,
-        );
+        let schema =
+            found.map_err(|error| error.fact("file", &name).context(format!("read `{name}`")))?;
+        schemas.push(Found { name, schema });
     }
-    let merged = Schema::try_merge(schemas).map_err(|error| Error::input(error.to_string()))?;
-    Ok(Arc::new(merged))
+    merge::schemas(&schemas, Types::Stored)
 }
 
-/// Whether the first file of an input is a file rather than a stream.
+/// Whether the first file of an input is a file rather than a stream; `schema` proves the others alike.
 pub(super) async fn is_file(files: &Files) -> Result<bool> {
     match files.objects.first() {
         Some(object) => has_magic(files, object).await,

@@ -1,6 +1,7 @@
 //! A file source whose errors say which file they come from.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -16,10 +17,13 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt as _, StreamExt, TryStreamExt};
 
+use super::decompress::{ByteOrderMark, TextStore};
 use super::diagnose::{Diagnosis, Start};
 use crate::engine::error::{from_datafusion, to_datafusion};
+use crate::error::Error;
+use crate::spec::Compression;
 
 /// Wraps `inner`, which reads files whose keys follow `origin` in messages.
 #[derive(Clone)]
@@ -27,6 +31,8 @@ pub(super) struct Located {
     inner: Arc<dyn FileSource>,
     origin: Arc<str>,
     diagnosis: Diagnosis,
+    /// How text is compressed; None for formats that are not text.
+    text: Option<Compression>,
 }
 
 impl Located {
@@ -35,6 +41,15 @@ impl Located {
             inner,
             origin: origin.into(),
             diagnosis,
+            text: None,
+        }
+    }
+
+    /// Hands the inner source plain text, whatever the files are compressed with.
+    pub(super) fn decompress(self, compression: Compression) -> Self {
+        Self {
+            text: Some(compression),
+            ..self
         }
     }
 
@@ -53,10 +68,18 @@ impl FileSource for Located {
         config: &FileScanConfig,
         partition: usize,
     ) -> DfResult<Arc<dyn FileOpener>> {
+        let readable: Arc<dyn ObjectStore> = match self.text {
+            None => Arc::clone(&store),
+            Some(compression) => {
+                let mark = match self.diagnosis {
+                    Diagnosis::Csv => ByteOrderMark::Remove,
+                    Diagnosis::Other => ByteOrderMark::Blank,
+                };
+                Arc::new(TextStore::new(Arc::clone(&store), compression, mark))
+            }
+        };
         Ok(Arc::new(LocatedOpener {
-            inner: self
-                .inner
-                .create_file_opener(Arc::clone(&store), config, partition)?,
+            inner: self.inner.create_file_opener(readable, config, partition)?,
             schema: Arc::clone(self.inner.table_schema().file_schema()),
             origin: Arc::clone(&self.origin),
             diagnosis: self.diagnosis,
@@ -143,8 +166,12 @@ impl FileOpener for LocatedOpener {
                     )
                 }
             };
-            match opening.await {
-                Ok(batches) => Ok(batches
+            // Some decoders take a damaged file for a bug of their own.
+            let opened = AssertUnwindSafe(opening).catch_unwind().await;
+            match opened.unwrap_or_else(|_| Err(to_datafusion(damaged()))) {
+                Ok(batches) => Ok(AssertUnwindSafe(batches)
+                    .catch_unwind()
+                    .map(|batch| batch.unwrap_or_else(|_| Err(to_datafusion(damaged()))))
                     .or_else(move |error| {
                         let explained = explain(error);
                         async move { Err(explained.await) }
@@ -154,4 +181,9 @@ impl FileOpener for LocatedOpener {
             }
         }))
     }
+}
+
+fn damaged() -> Error {
+    Error::input("the file is damaged: its content makes no sense")
+        .hint("was it copied or written only in part?")
 }

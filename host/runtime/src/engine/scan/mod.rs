@@ -1,11 +1,14 @@
 //! Inputs as tables: which files, in which pieces, in which format.
 
 mod csv;
+mod decompress;
 mod diagnose;
 mod groups;
 mod hive;
 mod ipc;
 mod located;
+mod merge;
+mod parquet;
 mod schema;
 mod split;
 
@@ -16,7 +19,6 @@ use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as DfResult;
 use datafusion::datasource::TableType;
-use datafusion::datasource::file_format::file_compression_type::FileCompressionType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
     ArrowSource, FileGroup, FileScanConfigBuilder, FileSource, JsonSource, ParquetSource,
@@ -30,7 +32,6 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use self::csv::CsvSource;
 use self::located::Located;
-use crate::engine::error::from_datafusion;
 use crate::error::{Error, Result};
 use crate::spec::{Compression, Input, InputFormat};
 
@@ -57,7 +58,6 @@ pub(super) struct Table {
     source: Arc<dyn FileSource>,
     schema: SchemaRef,
     groups: Vec<FileGroup>,
-    compression: FileCompressionType,
     url: ObjectStoreUrl,
 }
 
@@ -70,9 +70,10 @@ impl Table {
         session: &dyn Session,
         partitions: usize,
     ) -> Result<Self> {
-        let hive = hive::Columns::new(&input.partitions, &files.objects);
+        let hive = hive::Columns::new(&input.partitions, &files.objects)?;
         let file_schema = schema::of(input, files, session).await?;
         refuse_duplicates(&file_schema)?;
+        hive.refuse_stored(&file_schema)?;
         let table_schema = TableSchema::builder(Arc::clone(&file_schema))
             .with_table_partition_cols(hive.fields())
             .build();
@@ -92,7 +93,6 @@ impl Table {
             source,
             schema,
             groups,
-            compression: compression(&input.format),
             url,
         })
     }
@@ -128,7 +128,6 @@ impl TableProvider for Table {
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::clone(&self.source))
             .with_file_groups(self.groups.clone())
-            .with_file_compression_type(self.compression)
             .with_limit(limit)
             // Or partitions take each other's pieces, and rows lose their order.
             .with_preserve_order(true)
@@ -158,24 +157,19 @@ async fn file_source(
         InputFormat::Arrow => Arc::new(ArrowSource::new_stream_file_source(schema)),
     };
     let diagnosis = diagnose::Diagnosis::new(&input.format);
-    Ok(Arc::new(Located::new(source, &files.origin, diagnosis)))
+    let located = Located::new(source, &files.origin, diagnosis);
+    Ok(Arc::new(match text_compression(&input.format) {
+        Some(compression) => located.decompress(compression),
+        None => located,
+    }))
 }
 
-/// How the text of the input is compressed; Parquet and Arrow compress inside.
-fn compression(format: &InputFormat) -> FileCompressionType {
-    let compression = match format {
-        InputFormat::Csv(options) => options.compression,
-        InputFormat::Json(options) => options.compression,
-        InputFormat::Parquet | InputFormat::Arrow => Compression::None,
-    };
-    match compression {
-        Compression::Gzip => FileCompressionType::GZIP,
-        Compression::Zstd => FileCompressionType::ZSTD,
-        Compression::Bzip2 => FileCompressionType::BZIP2,
-        Compression::Xz => FileCompressionType::XZ,
-        Compression::None | Compression::Snappy | Compression::Lz4 => {
-            FileCompressionType::UNCOMPRESSED
-        }
+/// How the files of a text format are compressed; None for Parquet and Arrow, which compress inside.
+fn text_compression(format: &InputFormat) -> Option<Compression> {
+    match format {
+        InputFormat::Csv(options) => Some(options.compression),
+        InputFormat::Json(options) => Some(options.compression),
+        InputFormat::Parquet | InputFormat::Arrow => None,
     }
 }
 
@@ -195,9 +189,4 @@ fn refuse_duplicates(schema: &Schema) -> Result<()> {
             "give the columns names of their own, by `header = false` and a `schema` if need be",
         )),
     }
-}
-
-/// Turns a failure while an input is opened into one that names the input.
-pub(super) fn opening(input: &Input, error: datafusion::common::DataFusionError) -> Error {
-    from_datafusion(error).context(format!("open input `{}`", input.name))
 }

@@ -1,22 +1,26 @@
 //! The schema of an input: given, stored in the files, or inferred from a bounded number of rows.
+//!
+//! Inference is a guess from the first rows. Where a later value does not fit, the run fails, with two
+//! exceptions that Arrow's CSV parser makes: in a column of dates the time of day of a later value is
+//! dropped, and in a column of times whatever is finer than its unit. A declared schema is no guess.
 
 use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow::csv::reader::Format;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::json::reader::infer_json_schema_from_iterator;
 use datafusion::catalog::Session;
-use datafusion::datasource::file_format::FileFormat as _;
-use datafusion::datasource::file_format::parquet::ParquetFormat;
-use datafusion::object_store::{GetOptions, GetRange, ObjectMeta};
+use datafusion::object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as _};
 use futures::TryStreamExt;
 
 use super::csv::null_pattern;
-use super::{Files, compression, ipc, opening};
+use super::decompress::{ByteOrderMark, TextStore};
+use super::merge::{self, Found, Types};
+use super::{Files, ipc, parquet, text_compression};
 use crate::error::{Error, Result};
-use crate::spec::{CsvOptions, Input, InputFormat, JsonOptions, SchemaSource};
+use crate::spec::{Compression, CsvOptions, Input, InputFormat, JsonOptions, SchemaSource};
 use crate::storage::storage_error;
 
 /// Bytes of uncompressed text that inference looks at, however many rows were asked for.
@@ -27,7 +31,6 @@ const INFER_FILES_MAX: usize = 8;
 
 /// The schema of the files of `input`, without partition columns.
 pub(super) async fn of(input: &Input, files: &Files, session: &dyn Session) -> Result<SchemaRef> {
-    let failed = |error| opening(input, error);
     match &input.format {
         InputFormat::Csv(CsvOptions {
             schema: SchemaSource::Explicit(schema),
@@ -37,11 +40,7 @@ pub(super) async fn of(input: &Input, files: &Files, session: &dyn Session) -> R
             schema: SchemaSource::Explicit(schema),
             ..
         }) => Ok(Arc::clone(schema)),
-        InputFormat::Parquet => ParquetFormat::new()
-            .with_force_view_types(false)
-            .infer_schema(session, &files.store, &files.objects)
-            .await
-            .map_err(failed),
+        InputFormat::Parquet => parquet::schema(files, session).await,
         InputFormat::Arrow => ipc::schema(files).await,
         InputFormat::Csv(_) | InputFormat::Json(_) => inferred(input, files).await,
     }
@@ -79,19 +78,20 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
                 ))
                 .hint("declare it with `schema` or `schema_file`")
         })?;
-        schemas.push(schema);
+        schemas.push(Found {
+            name: files.name(object),
+            schema,
+        });
         rows = rows.saturating_sub(seen);
         if rows == 0 {
             break;
         }
     }
-    let merged = Schema::try_merge(schemas).map_err(|error| {
-        Error::input(arrow_text(&error))
-            .context(format!(
-                "merge the schemas of the files of input `{}`",
-                input.name
-            ))
-            .hint("declare one with `schema` or `schema_file`")
+    let merged = merge::schemas(&schemas, Types::Inferred).map_err(|error| {
+        error.context(format!(
+            "merge the schemas of the files of input `{}`",
+            input.name
+        ))
     })?;
     if merged.fields().is_empty() {
         return Err(
@@ -99,34 +99,34 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
                 .hint("is the file empty? give it a header, or declare the columns with `schema`"),
         );
     }
-    Ok(Arc::new(merged))
+    if matches!(input.format, InputFormat::Csv(_)) {
+        let fields: Vec<_> = merged.fields().iter().map(|field| known(field)).collect();
+        return Ok(Arc::new(Schema::new(fields)));
+    }
+    Ok(merged)
 }
 
 /// The first bytes of a file, uncompressed, cut behind a whole line.
 async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u8>> {
-    let failed = |error| storage_error(&files.name(object), error);
+    let failed = |error| {
+        let name = files.name(object);
+        storage_error(&name, error)
+            .fact("file", &name)
+            .context(format!("read `{name}`"))
+    };
     let options = GetOptions::new().with_range(Some(GetRange::Offset(0)));
     let options = if object.size == 0 {
         GetOptions::new()
     } else {
         options
     };
-    let raw = files
-        .store
-        .get_opts(&object.location, options)
-        .await
-        .map_err(failed)?;
-    let raw = raw.into_stream().map_err(Into::into);
-    let mut chunks = compression(&input.format)
-        .convert_stream(Box::pin(raw))
-        .map_err(|error| opening(input, error))?;
+    let compression = text_compression(&input.format).unwrap_or(Compression::None);
+    let store = TextStore::new(Arc::clone(&files.store), compression, ByteOrderMark::Remove);
+    let found = store.get_opts(&object.location, options).await;
+    let mut chunks = found.map_err(failed)?.into_stream();
     let mut text = Vec::new();
     while text.len() < INFER_BYTES_MAX {
-        match chunks
-            .try_next()
-            .await
-            .map_err(|error| opening(input, error))?
-        {
+        match chunks.try_next().await.map_err(failed)? {
             Some(chunk) => text.extend_from_slice(&chunk),
             None => return Ok(text),
         }
@@ -138,9 +138,6 @@ async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u
 }
 
 fn csv(options: &CsvOptions, text: &[u8], rows: usize) -> Result<(Schema, usize), ArrowError> {
-    let text = text
-        .strip_prefix(super::csv::BYTE_ORDER_MARK)
-        .unwrap_or(text);
     let mut format = Format::default()
         .with_header(options.header)
         .with_delimiter(options.delimiter)
@@ -156,15 +153,19 @@ fn csv(options: &CsvOptions, text: &[u8], rows: usize) -> Result<(Schema, usize)
     {
         format = format.with_null_regex(pattern);
     }
-    let (schema, seen) = format.infer_schema(Cursor::new(text), Some(rows))?;
-    let fields: Vec<_> = schema.fields().iter().map(|field| known(field)).collect();
-    Ok((Schema::new(fields), seen))
+    format.infer_schema(Cursor::new(text), Some(rows))
 }
 
-/// A column without a single value could be anything; text holds whatever comes.
+/// The type to read a column of CSV with.
+///
+/// A column without a single value could be anything; text holds whatever comes. Times get at least
+/// microseconds, since Arrow's parser drops what is finer than the type without a word.
 fn known(field: &Field) -> Field {
     let data_type = match field.data_type() {
         DataType::Null => DataType::Utf8,
+        DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond, zone) => {
+            DataType::Timestamp(TimeUnit::Microsecond, zone.clone())
+        }
         other => other.clone(),
     };
     Field::new(field.name(), data_type, true)

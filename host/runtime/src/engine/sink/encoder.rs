@@ -14,7 +14,7 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression as ParquetCompression, GzipLevel, ZstdLevel};
 use datafusion::parquet::file::properties::WriterProperties;
 
-use super::dictionary;
+use super::{dictionary, lossless};
 use crate::error::{Error, Result};
 use crate::spec::{Compression, CsvOutput, OutputFormat, ParquetOutput};
 
@@ -94,7 +94,8 @@ impl Write for Text {
 }
 
 enum Format {
-    Parquet(Box<ArrowWriter<Drain>>),
+    /// The schema is that of the file where it is not that of the rows.
+    Parquet(Box<ArrowWriter<Drain>>, Option<SchemaRef>),
     Csv(Box<arrow::csv::Writer<Text>>),
     Ndjson(Box<LineDelimitedWriter<Text>>),
     Arrow(Box<FileWriter<Drain>>),
@@ -134,7 +135,11 @@ impl Encoder {
 
     pub(super) fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         match &mut self.format {
-            Format::Parquet(writer) => writer.write(rows).map_err(failed),
+            Format::Parquet(writer, None) => writer.write(rows).map_err(failed),
+            Format::Parquet(writer, Some(schema)) => {
+                let rows = lossless::convert(rows, schema).map_err(failed)?;
+                writer.write(&rows).map_err(failed)
+            }
             Format::Csv(writer) => writer.write(rows).map_err(failed),
             Format::Ndjson(writer) => writer.write(rows).map_err(failed),
             Format::Arrow(writer) => writer.write(rows).map_err(failed),
@@ -152,7 +157,7 @@ impl Encoder {
     /// Bytes of the file so far, with those that a row group still collects.
     pub(super) fn size(&self) -> u64 {
         let collecting = match &self.format {
-            Format::Parquet(writer) => writer.in_progress_size(),
+            Format::Parquet(writer, _) => writer.in_progress_size(),
             _ => 0,
         };
         self.taken + collecting as u64
@@ -161,7 +166,7 @@ impl Encoder {
     /// Writes what ends the file.
     pub(super) fn finish(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.format, Format::Finished) {
-            Format::Parquet(writer) => writer.close().map(drop).map_err(failed),
+            Format::Parquet(writer, _) => writer.close().map(drop).map_err(failed),
             Format::Csv(writer) => writer.into_inner().finish().map_err(failed),
             Format::Ndjson(mut writer) => {
                 writer.finish().map_err(failed)?;
@@ -195,8 +200,10 @@ fn parquet(
     for column in dictionary::useless(first) {
         properties = properties.set_column_dictionary_enabled(column, false);
     }
+    let converted = lossless::schema(schema);
+    let schema = converted.as_ref().unwrap_or(schema);
     ArrowWriter::try_new(drain, Arc::clone(schema), Some(properties.build()))
-        .map(|writer| Format::Parquet(Box::new(writer)))
+        .map(|writer| Format::Parquet(Box::new(writer), converted))
         .map_err(failed)
 }
 

@@ -3,6 +3,7 @@
 mod dictionary;
 mod encoder;
 mod hive;
+mod lossless;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,8 +66,12 @@ impl Sink {
         files.finish().await
     }
 
-    /// Writes a file without rows, so that an empty output still has a schema.
+    /// Writes a file without rows, so that an empty output still has a schema. Hive partitions have no
+    /// folder that it could stand in, so they get none.
     pub(crate) async fn write_empty(&self) -> Result<Vec<WrittenFile>> {
+        if !self.output.partition_by.is_empty() {
+            return Ok(Vec::new());
+        }
         let router = Router::new(&self.output.partition_by, &self.schema)?;
         let mut files = Files::new(self, router.file_schema(), 0);
         let empty = RecordBatch::new_empty(router.file_schema());
