@@ -193,7 +193,6 @@ fn a_quote_that_is_never_closed_is_refused() {
     let tail = "2,y\n".repeat(50_000);
     for (name, text) in [
         ("open.csv", format!("a,b\n1,\"x\n{tail}")),
-        ("late.csv", format!("a,b\n{tail}\"1,x\n{tail}")),
         ("end.csv", "a,b\n1,x\n2,\"".to_owned()),
     ] {
         project.write(name, text);
@@ -212,6 +211,24 @@ fn a_quote_that_is_never_closed_is_refused() {
         project.write(name, text);
         assert_eq!(head(&project, name).len(), 1, "{name}");
     }
+}
+
+#[test]
+fn a_quote_that_opens_behind_the_inferred_rows_is_refused_too() {
+    let project = Project::lab();
+    let rows = "1,50.0\n".repeat(20_000);
+    project.write(
+        "late.csv",
+        format!("order_id,amount\n{rows}\"2,1.0\n{rows}"),
+    );
+    project.application("uri = \"late.csv\"", "", "");
+    let ended = project.try_run(&[]);
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(
+        ended.err.contains("after the first 20000 is never closed"),
+        "{}",
+        ended.err
+    );
 }
 
 #[test]

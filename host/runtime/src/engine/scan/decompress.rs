@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use async_compression::tokio::bufread::{BzDecoder, GzipDecoder, XzDecoder, ZstdDecoder};
 use async_trait::async_trait;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{
     CopyOptions, Error as StoreError, GetOptions, GetRange, GetResult, GetResultPayload,
@@ -200,7 +200,7 @@ fn without_mark(text: Chunks, mark: ByteOrderMark) -> Chunks {
             head = if head.is_empty() {
                 chunk
             } else {
-                BytesMut::from_iter(head.iter().chain(&chunk)).freeze()
+                head.iter().chain(&chunk).copied().collect()
             };
         }
         let blank = if head.starts_with(MARK) {

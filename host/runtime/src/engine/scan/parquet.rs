@@ -1,6 +1,7 @@
 //! The schema of Parquet files.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::Session;
@@ -31,7 +32,7 @@ pub(super) async fn schema(files: &Files, session: &dyn Session) -> Result<Schem
         .get_file_metadata_cache();
     let found: Vec<Found> = stream::iter(&files.objects)
         .map(|object| {
-            let cache = cache.clone();
+            let cache = Arc::clone(&cache);
             async move {
                 let name = files.name(object);
                 let reading = async {
