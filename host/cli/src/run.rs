@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
     /// Shows neither progress nor the transforms' messages
     #[arg(short, long)]
     quiet: bool,
-    /// Threads for transforms and partitions; one per core unless told
+    /// Threads for transforms and partitions; 0, the default, takes one per core
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     threads: usize,
     /// Compiles plugins anew and keeps nothing
@@ -43,8 +43,10 @@ const THREADS_MAX: usize = 512;
 
 fn threads(text: &str) -> std::result::Result<usize, String> {
     match text.parse() {
-        Ok(threads) if (1..=THREADS_MAX).contains(&threads) => Ok(threads),
-        _ => Err(format!("expected a number from 1 to {THREADS_MAX}")),
+        Ok(threads) if threads <= THREADS_MAX => Ok(threads),
+        _ => Err(format!(
+            "expected a number up to {THREADS_MAX}; 0 takes one per core"
+        )),
     }
 }
 
