@@ -132,7 +132,7 @@ impl Error {
     pub fn limit_key(name: &'static str, limit: impl fmt::Display) -> Self {
         let flag = name.replace('_', "-");
         let raise = format!(
-            "if it is right to need more, raise `{name}` under `[limits]` in the application file, or \
+            "if the transform is right to need more, raise `{name}` under `[limits]` in the application file, or \
              pass `--limit-{flag}`"
         );
         Self::limit(name, limit, raise)

@@ -70,7 +70,7 @@ fn nesting_is_counted_at_its_limit() {
     assert!(parse_field(&deep(4), &limits()).is_ok());
     let error = parse_field(&deep(5), &limits()).unwrap_err().to_string();
     assert!(
-        error.ends_with("types nest deeper than the limit of 4 levels"),
+        error.ends_with("types nest too deep: limit `depth` of 4 reached"),
         "{error}"
     );
     // The host's own bound holds whatever the limits say.
