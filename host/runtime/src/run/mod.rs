@@ -101,9 +101,10 @@ fn threads(wanted: usize) -> usize {
     }
 }
 
-/// Opens a plugin's file; one above this size is no transform.
+/// Bytes of a plugin's file: an interpreter with its libraries has 40 MiB.
 const PLUGIN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
+/// The component of `step`.
 async fn plugin_bytes(stores: &Stores, uri: &Uri, step: &str) -> Result<bytes::Bytes> {
     open::read_file(stores, uri, PLUGIN_BYTES_MAX)
         .await
