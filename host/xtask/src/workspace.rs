@@ -2,13 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
 use crate::shell::{Doing as _, Outcome};
 
 /// The root of the checkout.
+///
+/// Taken from where cargo runs this, not from where it was compiled: checkouts may share artefacts.
 pub(crate) fn root() -> &'static Path {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-    manifest.ancestors().nth(2).unwrap_or(manifest)
+    static MANIFEST: LazyLock<PathBuf> = LazyLock::new(|| {
+        let running = std::env::var_os("CARGO_MANIFEST_DIR");
+        running.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+    });
+    MANIFEST.ancestors().nth(2).unwrap_or(&MANIFEST)
 }
 
 /// Where artefacts go: the folder that cargo built this task runner into.

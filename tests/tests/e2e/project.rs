@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -20,7 +20,10 @@ pub(crate) const SALES: &str = include_str!("../../data/sales.csv");
 
 /// The root of the checkout.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    // Where cargo runs the tests, not where it compiled them: checkouts may share artefacts.
+    static MANIFEST: LazyLock<PathBuf> =
+        LazyLock::new(|| std::env::var_os("CARGO_MANIFEST_DIR").unwrap().into());
+    MANIFEST.parent().unwrap()
 }
 
 /// A temporary folder that is deleted with the test.

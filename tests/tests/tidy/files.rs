@@ -1,6 +1,7 @@
 //! The files of the checkout.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 /// A file of the checkout, read.
 #[derive(Debug)]
@@ -22,7 +23,10 @@ impl File {
 
 /// The root of the checkout.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+    // Where cargo runs the tests, not where it compiled them: checkouts may share artefacts.
+    static MANIFEST: LazyLock<PathBuf> =
+        LazyLock::new(|| std::env::var_os("CARGO_MANIFEST_DIR").unwrap().into());
+    MANIFEST.parent().unwrap()
 }
 
 /// One file, or what to do about its absence.
