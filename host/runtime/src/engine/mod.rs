@@ -38,6 +38,9 @@ pub(crate) use self::scan::Files;
 pub(crate) use self::sink::{Sink, WrittenFile};
 pub(crate) use datafusion::logical_expr::LogicalPlan;
 
+/// What Hive and Spark write in a path for a null.
+const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+
 /// Rows of a morsel, the unit in which guests are fed. Larger buffers cost page faults, smaller ones
 /// crossings: at 8,192 rows a crossing is below a percent of the work.
 pub(crate) const MORSEL_ROWS: usize = 8_192;

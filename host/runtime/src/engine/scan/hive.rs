@@ -8,11 +8,9 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::object_store::ObjectMeta;
 use datafusion::object_store::path::Path;
 
+use crate::engine::HIVE_NULL;
 use crate::error::{Error, Result};
 use crate::spec::Partitions;
-
-/// What Hive and Spark write in a path for a null.
-const NULL_NAME: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// The partition columns of an input, in the order of the path.
 #[derive(Debug)]
@@ -111,7 +109,7 @@ fn value(field: &Field, path: &Path) -> Result<ScalarValue> {
                 "every file of a partitioned input lies below a folder for each partition column",
             )
         })?;
-    if text == NULL_NAME {
+    if text == HIVE_NULL {
         return ScalarValue::try_new_null(field.data_type())
             .map_err(|error| Error::internal(error.to_string()));
     }

@@ -10,11 +10,9 @@ use arrow::datatypes::{Schema, SchemaRef};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use crate::engine::HIVE_NULL;
 use crate::engine::transform::unknown_column;
 use crate::error::{Error, Result};
-
-/// What Hive and Spark write in a path for a null.
-const NULL_NAME: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Splits batches by the values of partition columns, which do not stand in the files.
 #[derive(Debug)]
@@ -97,7 +95,7 @@ fn append(folders: &mut [String], name: &str, column: &ArrayRef) -> Result<()> {
     let values = ArrayFormatter::try_new(column, &options).map_err(internal)?;
     for (row, folder) in folders.iter_mut().enumerate() {
         let value = if column.is_null(row) {
-            NULL_NAME.to_owned()
+            HIVE_NULL.to_owned()
         } else {
             escaped(&values.value(row).to_string())
         };
@@ -112,7 +110,7 @@ fn append(folders: &mut [String], name: &str, column: &ArrayRef) -> Result<()> {
 /// Escapes what a path segment cannot hold, as Hive does.
 fn escaped(text: &str) -> String {
     if text.is_empty() {
-        return NULL_NAME.to_owned();
+        return HIVE_NULL.to_owned();
     }
     let plain = |c: char| c.is_alphanumeric() || "-_. +@".contains(c);
     let mut out = String::with_capacity(text.len());

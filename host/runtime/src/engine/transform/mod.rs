@@ -18,7 +18,7 @@ pub(super) use planner::TransformPlanner;
 use crate::error::{Error, Result};
 use crate::sandbox::{OutputColumn, Plan};
 use crate::schedule::Workers;
-use crate::spec::SortKey;
+use crate::spec::{SortKey, nearest};
 
 /// A column that leaves a transform. Columns are known by name, since a projection that was pushed
 /// below the transform changes their positions.
@@ -69,7 +69,6 @@ impl BoundStep {
             }
         }
         let (reads, output) = by_name(guests.plan(), &input)?;
-        refuse_duplicates(&output).map_err(|e| e.context(format!("plan step `{name}`")))?;
         Ok(Self {
             name: name.to_owned(),
             stateless: guests.plan().stateless,
@@ -107,22 +106,6 @@ fn by_name(plan: &Plan, input: &Schema) -> Result<(Vec<String>, Vec<Source>)> {
     Ok((reads, output))
 }
 
-fn refuse_duplicates(output: &[Source]) -> Result<()> {
-    let mut seen = std::collections::HashSet::new();
-    match output
-        .iter()
-        .map(|source| source.field().name())
-        .find(|name| !seen.insert(*name))
-    {
-        None => Ok(()),
-        Some(name) => Err(Error::new(
-            crate::ErrorKind::Trap,
-            format!("the transform declares the output column `{name}` twice"),
-        )
-        .hint("give each output column a name of its own")),
-    }
-}
-
 /// An error that says which columns there are.
 pub(super) fn unknown_column(name: &str, schema: &SchemaRef) -> Error {
     let names: Vec<_> = schema
@@ -130,12 +113,8 @@ pub(super) fn unknown_column(name: &str, schema: &SchemaRef) -> Error {
         .iter()
         .map(|field| format!("`{}`", field.name()))
         .collect();
-    let nearest = schema
-        .fields()
-        .iter()
-        .map(|field| field.name())
-        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)))
-        .filter(|candidate| strsim::jaro_winkler(candidate, name) > 0.8);
+    let known = schema.fields().iter().map(|field| field.name().as_str());
+    let nearest = nearest(name, known);
     let error = Error::input(format!("no column `{name}`"))
         .hint(format!("the columns are {}", names.join(", ")));
     match nearest {
