@@ -163,6 +163,16 @@ impl Text {
         }
     }
 
+    /// Which values are not null; `None` where all are.
+    pub(crate) fn nulls(&self) -> Option<NullBuffer> {
+        match &self.0 {
+            Layout::Normal(array) => array.nulls().cloned(),
+            Layout::Large(array) => array.nulls().cloned(),
+            Layout::View(array) => array.nulls().cloned(),
+            Layout::Dictionary { .. } => Some(self.iter().map(|text| text.is_some()).collect()),
+        }
+    }
+
     /// The values in order, `None` for null.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Option<&str>> {

@@ -1,9 +1,10 @@
 //! Which rows of a batch survive.
 
 use arrow_array::{Array, ArrowPrimitiveType, BooleanArray, PrimitiveArray};
-use arrow_buffer::{BooleanBuffer, Buffer};
+use arrow_buffer::{BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer};
 
-use crate::rows::{Cells, IntoCell};
+use crate::cells::Sink;
+use crate::rows::{ArrayOf, Cells, IntoCell};
 
 /// Rows of a batch that survive, one bit for each row.
 #[derive(Clone, Debug)]
@@ -61,8 +62,12 @@ impl Filter {
         &self,
         a: &'a A,
         f: impl Fn(A::Cell<'a>) -> R,
-    ) -> R::Array {
-        self.rows().map(|row| f(a.cell(row)?).into_cell()).collect()
+    ) -> ArrayOf<R> {
+        self.collect::<R>(
+            self.known(a),
+            |row| f(a.cell(row)).into_cell(),
+            |row| a.eight(row).map(|a| f(a).into_cell()),
+        )
     }
 
     /// The column of `f` of each pair of values that survives.
@@ -71,10 +76,15 @@ impl Filter {
         a: &'a A,
         b: &'a B,
         f: impl Fn(A::Cell<'a>, B::Cell<'a>) -> R,
-    ) -> R::Array {
-        self.rows()
-            .map(|row| f(a.cell(row)?, b.cell(row)?).into_cell())
-            .collect()
+    ) -> ArrayOf<R> {
+        self.collect::<R>(
+            NullBuffer::union(self.known(a).as_ref(), self.known(b).as_ref()),
+            |row| f(a.cell(row), b.cell(row)).into_cell(),
+            |row| {
+                let (a, b) = (a.eight(row), b.eight(row));
+                eight(|index| f(at(&a, index), at(&b, index)).into_cell())
+            },
+        )
     }
 
     /// The column of `f` of each triple of values that survives.
@@ -84,10 +94,59 @@ impl Filter {
         b: &'a B,
         c: &'a C,
         f: impl Fn(A::Cell<'a>, B::Cell<'a>, C::Cell<'a>) -> R,
-    ) -> R::Array {
-        self.rows()
-            .map(|row| f(a.cell(row)?, b.cell(row)?, c.cell(row)?).into_cell())
-            .collect()
+    ) -> ArrayOf<R> {
+        let known = NullBuffer::union(self.known(a).as_ref(), self.known(b).as_ref());
+        self.collect::<R>(
+            NullBuffer::union(known.as_ref(), self.known(c).as_ref()),
+            |row| f(a.cell(row), b.cell(row), c.cell(row)).into_cell(),
+            |row| {
+                let (a, b, c) = (a.eight(row), b.eight(row), c.eight(row));
+                eight(|index| f(at(&a, index), at(&b, index), at(&c, index)).into_cell())
+            },
+        )
+    }
+
+    /// Which rows of the batch have a value in the column; `None` where all have.
+    fn known(&self, column: &impl Cells) -> Option<NullBuffer> {
+        let (n_rows, valid) = (column.n_rows(), column.validity());
+        let missing = match self.n_rows().checked_sub(n_rows) {
+            None => return valid.map(|valid| valid.slice(0, self.n_rows())),
+            Some(0) => return valid,
+            Some(missing) => missing,
+        };
+        let mut bits = BooleanBufferBuilder::new(self.n_rows());
+        match valid {
+            Some(valid) => bits.append_buffer(valid.inner()),
+            None => bits.append_n(n_rows, true),
+        }
+        bits.append_n(missing, false);
+        Some(NullBuffer::new(bits.finish()))
+    }
+
+    /// The column of the cells of all rows that survive; null where `known` says so. Where eight rows
+    /// survive and are known, they are computed in one turn of the loop.
+    fn collect<R: IntoCell>(
+        &self,
+        known: Option<NullBuffer>,
+        cell: impl Fn(usize) -> Option<R::Value>,
+        eight: impl Fn(usize) -> [Option<R::Value>; 8],
+    ) -> ArrayOf<R> {
+        let mut sink = R::Sink::with_capacity(self.n_selected);
+        let kept = self.to_bytes();
+        let known = known.map(|known| known.inner().sliced());
+        for (byte, kept) in kept.iter().enumerate() {
+            let known = known.as_ref().and_then(|known| known.get(byte));
+            let known = known.copied().unwrap_or(u8::MAX);
+            let first = 8 * byte;
+            if kept & known == u8::MAX && first + 8 <= self.n_rows() {
+                sink.push_eight(eight(first));
+                continue;
+            }
+            for bit in (0..8.min(self.n_rows() - first)).filter(|bit| kept >> bit & 1 == 1) {
+                sink.push((known >> bit & 1 == 1).then(|| cell(first + bit)).flatten());
+            }
+        }
+        sink.finish()
     }
 
     /// How many rows the batch has.
@@ -123,6 +182,20 @@ impl Filter {
     pub(crate) fn to_bytes(&self) -> Buffer {
         self.bits.sliced()
     }
+}
+
+#[inline]
+fn eight<T>(cell: impl Fn(usize) -> T) -> [T; 8] {
+    std::array::from_fn(cell)
+}
+
+#[inline]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the index is below eight, as the compiler sees"
+)]
+const fn at<T: Copy>(cells: &[T; 8], index: usize) -> T {
+    cells[index]
 }
 
 impl From<BooleanBuffer> for Filter {

@@ -1,11 +1,10 @@
 //! Text columns of a few known values, written without a branch per row.
 
 use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};
-use arrow_buffer::{
-    BooleanBuffer, Buffer, NullBuffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer,
-};
+use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
 use crate::Filter;
+use crate::cells::Flags;
 
 /// Labels are stored as words of this many bytes, the width of a SIMD register, so that writing one is
 /// a single store that the next label overlaps.
@@ -91,13 +90,25 @@ impl<const N: usize> Labels<N> {
     #[must_use]
     pub fn column(&self, rows: &Filter, label: impl Fn(usize) -> Option<usize>) -> StringArray {
         let mut writer = Writer::new(self, rows.n_selected());
-        let mut nulls = NullBufferBuilder::new(rows.n_selected());
-        for row in rows.rows() {
-            let label = label(row);
-            nulls.append(label.is_some());
-            writer.push(label);
+        let mut valid = Flags::with_capacity(rows.n_selected());
+        let bits = rows.to_bytes();
+        for (byte, kept) in bits.iter().enumerate() {
+            let first = 8 * byte;
+            if *kept == u8::MAX && first + 8 <= rows.n_rows() {
+                let labels: [_; 8] = std::array::from_fn(|bit| label(first + bit));
+                valid.push_eight(labels.map(|label| label.is_some()));
+                for label in labels {
+                    writer.push(label);
+                }
+                continue;
+            }
+            for bit in (0..8.min(rows.n_rows() - first)).filter(|bit| kept >> bit & 1 == 1) {
+                let label = label(first + bit);
+                valid.push(label.is_some());
+                writer.push(label);
+            }
         }
-        writer.finish(nulls.finish())
+        writer.finish(valid.into_nulls())
     }
 }
 
@@ -125,14 +136,25 @@ impl<'a, const N: usize> Writer<'a, N> {
 
     /// Writes the label, which the next one overwrites where `keep` is 0 and not 1.
     #[inline]
+    fn push_if(&mut self, label: usize, keep: u8) {
+        self.put(label, keep, keep);
+    }
+
+    #[inline]
+    fn push(&mut self, label: Option<usize>) {
+        self.put(label.unwrap_or_default(), u8::from(label.is_some()), 1);
+    }
+
+    /// Writes the label at the end; what is written next overwrites its bytes where `text` is 0 and not 1,
+    /// and its offset where `row` is.
+    #[inline]
     #[expect(
         clippy::indexing_slicing,
         reason = "the label is made one, so the compiler removes the check"
     )]
-    fn push_if(&mut self, label: usize, keep: u8) {
+    fn put(&mut self, label: usize, text: u8, row: u8) {
         let label = label.min(N - 1);
-        let keep = usize::from(keep);
-        let length = self.labels.lengths[label] as usize;
+        let end = self.n_bytes + self.labels.lengths[label] as usize * usize::from(text);
         if let Some(bytes) = self.bytes.get_mut(self.n_bytes..self.n_bytes + WORD) {
             bytes.copy_from_slice(&self.labels.words[label]);
         }
@@ -143,27 +165,11 @@ impl<'a, const N: usize> Writer<'a, N> {
                 reason = "checked in `finish`"
             )]
             {
-                *offset = (self.n_bytes + length) as i32;
+                *offset = end as i32;
             }
         }
-        self.n_bytes += length * keep;
-        self.n_rows += keep;
-    }
-
-    fn push(&mut self, label: Option<usize>) {
-        if let Some(label) = label {
-            self.push_if(label, 1);
-        } else {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_possible_wrap,
-                reason = "checked in `finish`"
-            )]
-            if let Some(offset) = self.offsets.get_mut(self.n_rows + 1) {
-                *offset = self.n_bytes as i32;
-            }
-            self.n_rows += 1;
-        }
+        self.n_bytes = end;
+        self.n_rows += usize::from(row);
     }
 
     fn finish(mut self, nulls: Option<NullBuffer>) -> StringArray {

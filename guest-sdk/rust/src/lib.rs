@@ -52,6 +52,7 @@
 )]
 
 mod batch;
+mod cells;
 mod convert;
 mod fault;
 mod filter;

@@ -13,41 +13,114 @@
 //! assert_eq!(speed, Float64Array::from(vec![Some(200.0), None]));
 //! ```
 
-use arrow_array::{
-    Array, ArrowPrimitiveType, BooleanArray, Float32Array, Float64Array, Int8Array, Int16Array,
-    Int32Array, Int64Array, LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
-    UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+use arrow_array::types::{
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
+use arrow_array::{
+    Array, ArrowPrimitiveType, BooleanArray, LargeStringArray, PrimitiveArray, StringArray,
+    StringViewArray,
+};
+use arrow_buffer::NullBuffer;
 
+pub use crate::cells::{BooleanSink, PrimitiveSink, Sink, TextSink};
 use crate::{Filter, Integers, Numbers, Text};
 
 /// A column whose values can be had one by one.
 pub trait Cells {
     /// One value.
-    type Cell<'a>
+    type Cell<'a>: Copy
     where
         Self: 'a;
 
     /// How many values there are.
     fn n_rows(&self) -> usize;
 
-    /// The value of a row; `None` where it is null or there is no such row.
-    fn cell(&self, row: usize) -> Option<Self::Cell<'_>>;
+    /// Which of them are not null; `None` where all are.
+    fn validity(&self) -> Option<NullBuffer>;
+
+    /// The value of a row that exists and is not null.
+    ///
+    /// # Panics
+    ///
+    /// May panic for other rows.
+    fn cell(&self, row: usize) -> Self::Cell<'_>;
+
+    /// The values of eight rows in a row, which all exist and are not null.
+    ///
+    /// # Panics
+    ///
+    /// May panic for other rows.
+    #[inline]
+    fn eight(&self, first: usize) -> [Self::Cell<'_>; 8] {
+        std::array::from_fn(|index| self.cell(first + index))
+    }
 }
 
 /// What a function of a row may return: a value, or an option of one.
 pub trait IntoCell {
     /// The value.
     type Value;
-    /// The array that holds such values.
-    type Array: Array + FromIterator<Option<Self::Value>>;
+    /// What collects such values.
+    type Sink: Sink<Value = Self::Value>;
 
     /// The value; `None` for null.
     fn into_cell(self) -> Option<Self::Value>;
 }
 
+/// The column of cells of type `R`.
+pub type ArrayOf<R> = <<R as IntoCell>::Sink as Sink>::Array;
+
+/// The same column for a function that wants to see nulls: its cells are options.
+///
+/// ```
+/// use sluicegate_guest::array::{BooleanArray, Float64Array};
+/// use sluicegate_guest::rows::{self, nullable};
+///
+/// let arrivals = Float64Array::from(vec![Some(12.0), None]);
+/// let lost = rows::map(&nullable(&arrivals), |arrival| arrival.is_none());
+/// assert_eq!(lost, BooleanArray::from(vec![false, true]));
+/// ```
+pub fn nullable<C: Cells>(column: &C) -> Nullable<'_, C> {
+    Nullable {
+        column,
+        validity: column.validity(),
+    }
+}
+
+/// A column with its nulls: see [`nullable`].
+#[derive(Debug)]
+pub struct Nullable<'c, C> {
+    column: &'c C,
+    validity: Option<NullBuffer>,
+}
+
+impl<C: Cells> Cells for Nullable<'_, C> {
+    type Cell<'a>
+        = Option<C::Cell<'a>>
+    where
+        Self: 'a;
+
+    fn n_rows(&self) -> usize {
+        self.column.n_rows()
+    }
+
+    fn validity(&self) -> Option<NullBuffer> {
+        None
+    }
+
+    #[inline]
+    fn cell(&self, row: usize) -> Self::Cell<'_> {
+        let valid = self
+            .validity
+            .as_ref()
+            .is_none_or(|valid| valid.is_valid(row));
+        valid.then(|| self.column.cell(row))
+    }
+}
+
 /// The column of `f` of each value.
-pub fn map<'a, A: Cells, R: IntoCell>(a: &'a A, f: impl Fn(A::Cell<'a>) -> R) -> R::Array {
+pub fn map<'a, A: Cells, R: IntoCell>(a: &'a A, f: impl Fn(A::Cell<'a>) -> R) -> ArrayOf<R> {
     Filter::all(a.n_rows()).map(a, f)
 }
 
@@ -56,7 +129,7 @@ pub fn map2<'a, A: Cells, B: Cells, R: IntoCell>(
     a: &'a A,
     b: &'a B,
     f: impl Fn(A::Cell<'a>, B::Cell<'a>) -> R,
-) -> R::Array {
+) -> ArrayOf<R> {
     Filter::all(a.n_rows().min(b.n_rows())).map2(a, b, f)
 }
 
@@ -66,7 +139,7 @@ pub fn map3<'a, A: Cells, B: Cells, C: Cells, R: IntoCell>(
     b: &'a B,
     c: &'a C,
     f: impl Fn(A::Cell<'a>, B::Cell<'a>, C::Cell<'a>) -> R,
-) -> R::Array {
+) -> ArrayOf<R> {
     Filter::all(a.n_rows().min(b.n_rows()).min(c.n_rows())).map3(a, b, c, f)
 }
 
@@ -77,35 +150,52 @@ impl<T: ArrowPrimitiveType> Cells for PrimitiveArray<T> {
         self.len()
     }
 
-    fn cell(&self, row: usize) -> Option<T::Native> {
-        let value = self.values().get(row)?;
-        self.is_valid(row).then_some(*value)
+    fn validity(&self) -> Option<NullBuffer> {
+        self.nulls().cloned()
+    }
+
+    #[inline]
+    fn cell(&self, row: usize) -> T::Native {
+        self.value(row)
+    }
+
+    /// One check of the bounds, and none for each value.
+    #[inline]
+    fn eight(&self, first: usize) -> [T::Native; 8] {
+        match self.values().get(first..).and_then(<[_]>::first_chunk) {
+            Some(eight) => *eight,
+            None => std::array::from_fn(|index| self.value(first + index)),
+        }
     }
 }
 
-impl Cells for Numbers {
-    type Cell<'a> = f64;
+macro_rules! wraps {
+    ($($wrapper:ty => $array:ty),+) => {
+        $(impl Cells for $wrapper {
+            type Cell<'a> = <$array as Cells>::Cell<'a>;
 
-    fn n_rows(&self) -> usize {
-        self.len()
-    }
+            fn n_rows(&self) -> usize {
+                (**self).n_rows()
+            }
 
-    fn cell(&self, row: usize) -> Option<f64> {
-        Cells::cell(&**self, row)
-    }
+            fn validity(&self) -> Option<NullBuffer> {
+                (**self).validity()
+            }
+
+            #[inline]
+            fn cell(&self, row: usize) -> Self::Cell<'_> {
+                (**self).cell(row)
+            }
+
+            #[inline]
+            fn eight(&self, first: usize) -> [Self::Cell<'_>; 8] {
+                (**self).eight(first)
+            }
+        })+
+    };
 }
 
-impl Cells for Integers {
-    type Cell<'a> = i64;
-
-    fn n_rows(&self) -> usize {
-        self.len()
-    }
-
-    fn cell(&self, row: usize) -> Option<i64> {
-        Cells::cell(&**self, row)
-    }
-}
+wraps!(Numbers => PrimitiveArray<Float64Type>, Integers => PrimitiveArray<Int64Type>);
 
 impl Cells for Text {
     type Cell<'a> = &'a str;
@@ -114,8 +204,13 @@ impl Cells for Text {
         self.len()
     }
 
-    fn cell(&self, row: usize) -> Option<&str> {
-        self.get(row)
+    fn validity(&self) -> Option<NullBuffer> {
+        self.nulls()
+    }
+
+    #[inline]
+    fn cell(&self, row: usize) -> &str {
+        self.get(row).unwrap_or_default()
     }
 }
 
@@ -128,8 +223,13 @@ macro_rules! cells {
                 self.len()
             }
 
-            fn cell(&self, row: usize) -> Option<Self::Cell<'_>> {
-                (row < self.len() && self.is_valid(row)).then(|| self.value(row))
+            fn validity(&self) -> Option<NullBuffer> {
+                self.nulls().cloned()
+            }
+
+            #[inline]
+            fn cell(&self, row: usize) -> Self::Cell<'_> {
+                self.value(row)
             }
         })+
     };
@@ -138,11 +238,12 @@ macro_rules! cells {
 cells!('a BooleanArray => bool, 'a StringArray => &'a str, 'a LargeStringArray => &'a str, 'a StringViewArray => &'a str);
 
 macro_rules! into_cell {
-    ($($value:ty => $array:ty),+) => {
+    ($($value:ty => $sink:ty),+) => {
         $(impl IntoCell for $value {
             type Value = Self;
-            type Array = $array;
+            type Sink = $sink;
 
+            #[inline]
             fn into_cell(self) -> Option<Self> {
                 Some(self)
             }
@@ -151,15 +252,19 @@ macro_rules! into_cell {
 }
 
 into_cell!(
-    bool => BooleanArray, i8 => Int8Array, i16 => Int16Array, i32 => Int32Array, i64 => Int64Array,
-    u8 => UInt8Array, u16 => UInt16Array, u32 => UInt32Array, u64 => UInt64Array,
-    f32 => Float32Array, f64 => Float64Array, String => StringArray, &str => StringArray
+    bool => BooleanSink, String => TextSink<Self>, &str => TextSink<Self>,
+    i8 => PrimitiveSink<Int8Type>, i16 => PrimitiveSink<Int16Type>,
+    i32 => PrimitiveSink<Int32Type>, i64 => PrimitiveSink<Int64Type>,
+    u8 => PrimitiveSink<UInt8Type>, u16 => PrimitiveSink<UInt16Type>,
+    u32 => PrimitiveSink<UInt32Type>, u64 => PrimitiveSink<UInt64Type>,
+    f32 => PrimitiveSink<Float32Type>, f64 => PrimitiveSink<Float64Type>
 );
 
 impl<C: IntoCell> IntoCell for Option<C> {
     type Value = C::Value;
-    type Array = C::Array;
+    type Sink = C::Sink;
 
+    #[inline]
     fn into_cell(self) -> Option<C::Value> {
         self.and_then(C::into_cell)
     }

@@ -314,6 +314,52 @@ fn filters_of_any_length_agree_with_their_rows() {
 }
 
 #[test]
+fn functions_of_rows_see_each_row_that_survives_and_no_null() {
+    use rows::nullable;
+    for n_rows in [0_u32, 1, 7, 8, 9, 63, 64, 65, 1000] {
+        let ints = |step: u32| -> Int64Array {
+            let value = |row: u32| (row % step != 0).then(|| i64::from(row));
+            (0..n_rows).map(value).collect()
+        };
+        // The last column ends before the others: what it lacks is null.
+        let (a, b, c) = (ints(19), ints(23), ints(11).slice(0, n_rows as usize / 2));
+        let kept: Vec<u32> = (0..n_rows).filter(|row| row % 37 != 3).collect();
+        let filter: Filter = (0..n_rows).map(|row| row % 37 != 3).collect();
+        let value = |column: &Int64Array, row: u32| {
+            let row = row as usize;
+            (row < column.len() && column.is_valid(row)).then(|| column.value(row))
+        };
+        let expect = |f: &dyn Fn(u32) -> Option<i64>| -> Int64Array {
+            kept.iter().map(|row| f(*row)).collect()
+        };
+        let odd = |sum: i64| (sum % 2 == 1).then_some(sum);
+        assert_eq!(
+            filter.map(&a, odd),
+            expect(&|row| value(&a, row).and_then(odd))
+        );
+        let pair = |row| Some(value(&a, row)? + value(&b, row)?);
+        assert_eq!(filter.map2(&a, &b, |a, b| a + b), expect(&pair));
+        let triple = |row| Some(pair(row)? + value(&c, row)?);
+        assert_eq!(
+            filter.map3(&a, &b, &c, |a, b, c| a + b + c),
+            expect(&triple)
+        );
+        let lacking = filter.map(&nullable(&a), |value| value.is_none());
+        let expected = kept.iter().map(|row| value(&a, *row).is_none());
+        assert_eq!(lacking, expected.map(Some).collect::<BooleanArray>());
+        let texts = filter.map2(&a, &b, |a, b| (a < 500).then(|| format!("{a} {b}")));
+        let text = |row: &u32| {
+            let (a, b) = (value(&a, *row)?, value(&b, *row)?);
+            (a < 500).then(|| format!("{a} {b}"))
+        };
+        assert_eq!(texts, kept.iter().map(text).collect::<StringArray>());
+        let labels = SIZES.column(&filter, |row| a.is_valid(row).then_some(row % 2));
+        let label = |row: &u32| value(&a, *row).map(|_| ["small", "large"][(row % 2) as usize]);
+        assert_eq!(labels, kept.iter().map(label).collect::<StringArray>());
+    }
+}
+
+#[test]
 fn a_label_of_a_null_value_is_null() {
     let values = Int64Array::from(vec![Some(1), None, Some(0)]);
     let labels = SIZES.column_of(&values, &Filter::all(3), |value| {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -14,6 +14,7 @@ use super::{Options, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::sandbox::{Level, Sandbox, SandboxConfig};
+use crate::schedule::Lanes;
 use crate::spec::{Application, Source};
 use crate::storage::{Meter, Staging, Stores, check_overlap};
 
@@ -29,6 +30,8 @@ pub(super) struct Execution {
     stores: Stores,
     meter: Arc<Meter>,
     logs: Logs,
+    /// Whether the run has failed, so that guests which still run stop at their next tick.
+    stop: Arc<AtomicBool>,
     started: Instant,
 }
 
@@ -47,6 +50,7 @@ impl Execution {
             sandbox: sandbox(options.cache.clone(), &logs)?,
             stores: Stores::new(options.environment.clone(), Arc::clone(&meter)),
             logs,
+            stop: Arc::default(),
             started: Instant::now(),
             application,
             options,
@@ -125,9 +129,10 @@ impl Execution {
                     format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
                 })?;
             let progress = Arc::clone(&self.options.progress);
+            let stop = Arc::clone(&self.stop);
             let watch = Watch {
                 logs: self.logs.of(&step.name),
-                cancel: Arc::new(move || progress.is_cancelled()),
+                cancel: Arc::new(move || stop.load(Ordering::Relaxed) || progress.is_cancelled()),
             };
             steps.push(self.engine.transform(step, plugin, watch, below).await?);
         }
@@ -146,13 +151,18 @@ impl Execution {
             bytes: AtomicU64::new(0),
             rows: Arc::clone(&rows_out),
         });
+        let lanes = Lanes::new(plan.partitions())?;
         let mut partitions = JoinSet::new();
         for partition in 0..plan.partitions() {
             let stream = plan.execute(partition)?;
             let sink = Arc::clone(&sink);
-            partitions.spawn(async move { (partition, sink.write(partition, stream).await) });
+            let written = lanes.drive(async move { sink.write(partition, stream).await });
+            partitions.spawn(async move { (partition, written.await) });
         }
-        let mut done = self.supervise(partitions, &plan, &rows_out).await?;
+        let done = self.supervise(partitions, &plan, &rows_out).await;
+        self.stop.store(done.is_err(), Ordering::Relaxed);
+        lanes.end().await;
+        let mut done = done?;
         done.sort_by_key(|(partition, _)| *partition);
         let mut files: Vec<_> = done.into_iter().flat_map(|(_, files)| files).collect();
         if files.is_empty() {
@@ -186,7 +196,6 @@ impl Execution {
             }
         };
         if outcome.is_err() {
-            // Guests that still run stop at their next tick; nobody waits for their batch.
             partitions.shutdown().await;
         }
         self.tell(plan, rows_out);

@@ -1,14 +1,19 @@
-//! Where guest code runs: a fixed pool of compute threads, apart from the threads that wait.
+//! Where guest code runs: compute threads, apart from the threads that wait.
 //!
-//! tokio waits, rayon computes. A job is a plain closure over one morsel; the async side awaits its
-//! result and so holds at most as many jobs in flight as it chose to. The queue is therefore bounded
-//! by its callers, and a slow guest never blocks a thread that serves I/O.
+//! tokio waits, rayon computes. Each partition of a plan is driven to its end on a thread of its own, a lane:
+//! what a batch needs, from the records of its file to the pages of the output, happens there one after
+//! the other, in that core's cache. A single partition shares its guests' work with the pool instead. Either
+//! way a job is a plain closure over one morsel, no more jobs wait than their callers chose, and a
+//! slow guest never blocks a thread that serves I/O.
+
+mod lanes;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::oneshot;
 
+pub use self::lanes::Lanes;
 use crate::error::{Error, Result};
 
 /// Stack of a compute thread: the guest's own (512 KiB) and ample room for host functions below it.
@@ -59,8 +64,7 @@ impl Workers {
             if sender.is_closed() {
                 return; // nobody waits any more: the run was cancelled while the job was queued
             }
-            let outcome = catch_unwind(AssertUnwindSafe(job))
-                .unwrap_or_else(|panic| Err(Error::internal(panic_text(panic.as_ref()))));
+            let outcome = caught(job);
             // A receiver that is gone wants no result.
             drop(sender.send(outcome));
         });
@@ -68,6 +72,29 @@ impl Workers {
             .await
             .unwrap_or_else(|_| Err(Error::internal("a compute thread dropped its job")))
     }
+
+    /// Runs `job` right here if this is a lane, else as [`run`](Self::run) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub async fn run_near<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        // Futures are polled by tokio or by lanes, never by the pool.
+        if rayon::current_thread_index().is_some() {
+            caught(job)
+        } else {
+            self.run(job).await
+        }
+    }
+}
+
+/// What `job` returns; a panic in it becomes an internal error.
+fn caught<T>(job: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(job))
+        .unwrap_or_else(|panic| Err(Error::internal(panic_text(panic.as_ref()))))
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -24,3 +24,42 @@ async fn jobs_run_beside_each_other() {
     );
     assert!(a.unwrap() != b.unwrap(), "exactly one leads");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_runs_its_jobs_itself_and_others_leave_them_to_the_pool() {
+    let workers = std::sync::Arc::new(Workers::new(1).unwrap());
+    let name = || Ok(std::thread::current().name().map(str::to_owned));
+    assert_eq!(workers.run_near(name).await.unwrap().unwrap(), "compute-0");
+    let lanes = Lanes::new(1).unwrap();
+    let there = std::sync::Arc::clone(&workers);
+    let named = lanes.drive(async move { there.run_near(name).await });
+    assert_eq!(named.await.unwrap().unwrap(), "lane-0");
+    let there = std::sync::Arc::clone(&workers);
+    let named = lanes.drive(async move { there.run(name).await });
+    assert_eq!(named.await.unwrap().unwrap(), "compute-0");
+    lanes.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_waits_for_any_more_ends_and_leaves_nothing() {
+    let lanes = Lanes::new(2).unwrap();
+    let held = std::sync::Arc::new(());
+    let (started, begun) = oneshot::channel();
+    let (kept, panicking) = (std::sync::Arc::clone(&held), std::sync::Arc::clone(&held));
+    let endless = lanes.drive(async move {
+        started.send(()).unwrap();
+        std::future::pending::<()>().await;
+        drop(kept);
+        Ok(())
+    });
+    let panicked = lanes.drive(async move {
+        let _held = panicking;
+        futures::future::lazy(|_| -> Result<()> { panic!("broken invariant") }).await
+    });
+    begun.await.unwrap();
+    drop(endless);
+    let error = panicked.await.unwrap_err();
+    assert!(error.to_string().contains("broken invariant"), "{error}");
+    lanes.end().await;
+    assert_eq!(std::sync::Arc::strong_count(&held), 1);
+}

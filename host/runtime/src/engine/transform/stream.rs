@@ -225,13 +225,18 @@ impl Partition {
     /// Runs one morsel in whatever guest is idle.
     async fn process(self: Arc<Self>, morsel: Flow<Morsel>) -> Flow<Vec<RecordBatch>> {
         let (place, morsel) = morsel?;
-        let workers = Arc::clone(&self.step.workers);
+        let (workers, alone) = (Arc::clone(&self.step.workers), self.in_flight == 1);
         let job = move || {
             let outcome = self.step.guests.process(self.layout.entering(&morsel)?);
             self.settle(Some((place, &morsel)), outcome)
                 .map_err(|error| self.located(error, place, morsel.num_rows()))
         };
-        workers.run(job).await.map_err(to_datafusion)
+        let done = if alone {
+            workers.run_near(job).await
+        } else {
+            workers.run(job).await
+        };
+        done.map_err(to_datafusion)
     }
 
     fn stateful(self: Arc<Self>, input: SendableRecordBatchStream) -> Batches {
@@ -247,7 +252,7 @@ impl Partition {
                 let ended = next.is_none();
                 let workers = Arc::clone(&this.step.workers);
                 let (guest, batches) = workers
-                    .run(move || this.advance(guest, next))
+                    .run_near(move || this.advance(guest, next))
                     .await
                     .map_err(to_datafusion)?;
                 Ok(Some((each(batches), (morsels, guest, ended))))
@@ -289,7 +294,7 @@ impl Partition {
             }
             Ok(batches)
         };
-        workers.run(job).await.map_err(to_datafusion)
+        workers.run_near(job).await.map_err(to_datafusion)
     }
 
     /// The input in morsels, each with its place.

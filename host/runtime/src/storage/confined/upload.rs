@@ -20,6 +20,10 @@ const CREATIONS_MAX: usize = 8;
 /// descriptors that the meanest system grants.
 pub(super) const WRITES_MAX: usize = 32;
 
+/// Bytes of a write from which on the disk gets them at once: the run goes on meanwhile, and the commit,
+/// which has to wait for the disk, finds little left to do.
+const SYNC_BYTES_MIN: u64 = 1024 * 1024;
+
 /// A file under a hidden name, beside the one it will become. Removed when dropped.
 ///
 /// It is open only while something is written to it, since a run has more files than descriptors.
@@ -74,13 +78,17 @@ impl Temporary {
     pub(super) fn write_at(
         &self,
         pieces: impl IntoIterator<Item = impl AsRef<[u8]>>,
-        mut offset: u64,
+        offset: u64,
     ) -> Result<()> {
         let write = || {
             let file = self.open()?;
+            let mut end = offset;
             for bytes in pieces {
-                file.write_all_at(bytes.as_ref(), offset)?;
-                offset += bytes.as_ref().len() as u64;
+                file.write_all_at(bytes.as_ref(), end)?;
+                end += bytes.as_ref().len() as u64;
+            }
+            if end - offset >= SYNC_BYTES_MIN {
+                file.sync_data()?;
             }
             Ok(())
         };
