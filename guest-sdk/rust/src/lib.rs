@@ -101,6 +101,10 @@ pub mod prelude {
 #[cfg(test)]
 mod tests;
 
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 /// Exports a [`Transform`] as the component of this crate; natively it only checks the type.
 #[cfg(not(target_arch = "wasm32"))]
 #[macro_export]
