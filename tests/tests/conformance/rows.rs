@@ -208,7 +208,10 @@ fn wrong_parameters_are_named() {
         json!({ "mode": "params", "text": "", "whole": 1, "list": [1] }),
         "list",
     );
-    named(json!({ "mode": "pass", "colour": 1 }), "colour");
+    named(
+        json!({ "mode": "params", "text": "", "whole": 1, "colour": 1 }),
+        "colour",
+    );
     named(json!({ "mode": "fly" }), "fly");
 }
 
