@@ -12,14 +12,13 @@ use arrow::csv::reader::Decoder;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use bytes::{Buf, Bytes};
 use datafusion::common::{DataFusionError, Result as DfResult};
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use regex::Regex;
 
 use super::diagnose::Complaint;
 use super::exact::{Failure, Notation};
-use super::text::{BATCH_BYTES, Format, Piece, RECORD_BYTES_MAX, portion};
+use super::text::{Feed, Format, Piece, RECORD_BYTES_MAX};
 use crate::engine::error::to_datafusion;
 use crate::error::{Error, Result};
 use crate::spec::CsvOptions;
@@ -62,13 +61,9 @@ impl Format for Csv {
         let reading = Reading {
             decoder: layout.decoder(&layout.decoded, layout.header),
             layout,
-            text: piece.text,
-            pending: Bytes::new(),
-            held: Vec::new(),
+            feed: Feed::new(piece.text),
             last: b'\n',
-            ended: false,
             probed: false,
-            batch_bytes: 0,
             records: 0,
             name: piece.name,
         };
@@ -157,7 +152,11 @@ impl Layout {
     }
 
     /// Reads floating-point numbers once more, as text, to tell `inf` from a number that is out of range.
-    fn check_infinities(&self, text: &[Bytes], records: u64) -> DfResult<()> {
+    fn check_infinities(
+        &self,
+        text: impl Iterator<Item: AsRef<[u8]>>,
+        records: u64,
+    ) -> DfResult<()> {
         let as_text = |field: &Arc<Field>| match field.data_type() {
             float if float.is_floating() => field.as_ref().clone().with_data_type(DataType::Utf8),
             other => field
@@ -175,6 +174,7 @@ impl Layout {
                 rest = rest.get(used..).unwrap_or_default();
             }
         }
+        decoder.decode(b"\n")?; // the last record of a file may have no end
         match decoder.flush()? {
             Some(rows) => self.convert(&rows, records).map(drop),
             None => Ok(()),
@@ -204,15 +204,10 @@ fn has_infinity(column: &ArrayRef) -> bool {
 struct Reading {
     layout: Layout,
     decoder: Decoder,
-    text: BoxStream<'static, DfResult<Bytes>>,
-    pending: Bytes,
-    /// The text that the decoder holds.
-    held: Vec<Bytes>,
+    feed: Feed,
     /// The last byte of the text so far.
     last: u8,
-    ended: bool,
     probed: bool,
-    batch_bytes: u64,
     records: u64,
     name: String,
 }
@@ -220,20 +215,19 @@ struct Reading {
 impl Reading {
     async fn batch(&mut self) -> DfResult<Option<RecordBatch>> {
         loop {
-            self.fill().await?;
-            if self.pending.is_empty() {
-                return self.last_batch();
+            while self.feed.pending().is_empty() {
+                let Some(chunk) = self.feed.next_chunk().await? else {
+                    return self.last_batch();
+                };
+                self.last = chunk.last().copied().unwrap_or(self.last);
+                self.feed.push(chunk);
             }
-            let used = self
-                .decoder
-                .decode(portion(&self.pending, self.batch_bytes))?;
-            self.held.push(self.pending.slice(..used));
-            self.pending.advance(used);
-            self.batch_bytes += used as u64;
-            if self.batch_bytes > RECORD_BYTES_MAX {
+            let used = self.decoder.decode(self.feed.pending())?;
+            self.feed.advance(used);
+            if self.feed.is_endless() {
                 return Err(to_datafusion(endless(&self.name)));
             }
-            if used > 0 && self.batch_bytes < BATCH_BYTES {
+            if used > 0 && !self.feed.is_long() {
                 continue; // the batch is not full
             }
             match self.flush() {
@@ -252,24 +246,12 @@ impl Reading {
         };
         let rows = self.layout.convert(&decoded, self.records)?;
         if rows.columns().iter().any(has_infinity) {
-            self.layout.check_infinities(&self.held, self.records)?;
+            self.layout
+                .check_infinities(self.feed.batch(), self.records)?;
         }
-        self.held.clear();
-        self.batch_bytes = 0;
+        self.feed.begin_batch();
         self.records += rows.num_rows() as u64;
         Ok(Some(rows))
-    }
-
-    /// Gets more text if the last is used up.
-    async fn fill(&mut self) -> DfResult<()> {
-        while self.pending.is_empty() && !self.ended {
-            match self.text.try_next().await? {
-                Some(chunk) => self.pending = chunk,
-                None => self.ended = true,
-            }
-            self.last = self.pending.last().copied().unwrap_or(self.last);
-        }
-        Ok(())
     }
 
     /// The records before the end of the text, unless a quote is open there.
@@ -283,7 +265,6 @@ impl Reading {
         if !matches!(self.last, b'\n' | b'\r') {
             self.last = b'\n';
             self.decoder.decode(b"\n")?;
-            self.held.push(Bytes::from_static(b"\n"));
         }
         let batch = self.flush().map_err(|error| {
             if is_part_way(&error) {

@@ -256,7 +256,7 @@ impl Text<'_> {
             DataType::Time64(_) => self.moments::<Time64NanosecondType>(of_day(Nanosecond)),
             DataType::Timestamp(unit, zone) => {
                 let zone = time::zone(zone.as_deref())?;
-                let instant = |value: &str| time::instant(value, *unit, &zone);
+                let instant = |value: &str| time::instant(value, *unit, zone);
                 match unit {
                     Second => self.moments::<TimestampSecondType>(instant),
                     Millisecond => self.moments::<TimestampMillisecondType>(instant),

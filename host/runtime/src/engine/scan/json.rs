@@ -12,14 +12,14 @@ use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
-use bytes::{Buf, Bytes};
-use datafusion::common::Result as DfResult;
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use bytes::Bytes;
+use datafusion::common::{DataFusionError, Result as DfResult};
+use futures::stream::{self, BoxStream, StreamExt};
 
 use self::array::Brackets;
 use super::diagnose::Complaint;
 use super::exact::{Failure, Misfit, Notation};
-use super::text::{BATCH_BYTES, Format, Piece, RECORD_BYTES_MAX, portion};
+use super::text::{Feed, Format, Piece, RECORD_BYTES_MAX};
 use crate::engine::error::to_datafusion;
 use crate::error::Error;
 
@@ -40,12 +40,8 @@ impl Format for Json {
         let reading = Reading {
             decoder: layout.decoder(piece.batch_size)?,
             layout,
-            text: piece.text,
+            feed: Feed::new(piece.text),
             brackets: self.array.then(Brackets::default),
-            pending: Bytes::new(),
-            held: Vec::new(),
-            ended: false,
-            batch_bytes: 0,
             lines: 0,
             name: piece.name,
         };
@@ -130,14 +126,9 @@ impl From<ArrowError> for Flaw {
 struct Reading {
     layout: Layout,
     decoder: Decoder,
-    text: BoxStream<'static, DfResult<Bytes>>,
+    feed: Feed,
     brackets: Option<Brackets>,
-    pending: Bytes,
-    /// The text that the decoder holds.
-    held: Vec<Bytes>,
-    ended: bool,
-    batch_bytes: u64,
-    /// Line breaks before what is held.
+    /// Line breaks before the batch under way.
     lines: u64,
     name: String,
 }
@@ -145,24 +136,21 @@ struct Reading {
 impl Reading {
     async fn batch(&mut self) -> DfResult<Option<RecordBatch>> {
         loop {
-            self.fill().await?;
-            if self.pending.is_empty() {
-                return self.flush();
+            while self.feed.pending().is_empty() {
+                if !self.fill().await? {
+                    return self.flush();
+                }
             }
-            let portion = portion(&self.pending, self.batch_bytes);
-            let length = portion.len();
-            let used = match self.decoder.decode(portion) {
-                Ok(used) => used,
-                Err(error) => return Err(self.explain(error.into())),
-            };
-            self.held.push(self.pending.slice(..used));
-            self.pending.advance(used);
-            self.batch_bytes += used as u64;
-            if self.batch_bytes > RECORD_BYTES_MAX {
+            let pending = self.feed.pending();
+            let decoded = self.decoder.decode(pending);
+            let length = pending.len();
+            let used = decoded.map_err(|error| self.explain(error.into()))?;
+            self.feed.advance(used);
+            if self.feed.is_endless() {
                 return Err(to_datafusion(endless(&self.name)));
             }
             let is_full = used < length;
-            let is_long = self.batch_bytes >= BATCH_BYTES && !self.decoder.has_partial_record();
+            let is_long = self.feed.is_long() && !self.decoder.has_partial_record();
             if (is_full || is_long) && !self.decoder.is_empty() {
                 return self.flush();
             }
@@ -174,36 +162,31 @@ impl Reading {
         let flushed = self.decoder.flush().map_err(Flaw::Arrow);
         let rows = flushed.and_then(|rows| rows.map(|rows| self.layout.convert(&rows)).transpose());
         let rows = rows.map_err(|flaw| self.explain(flaw))?;
-        let breaks = |chunk: &Bytes| memchr::memchr_iter(b'\n', chunk).count() as u64;
-        self.lines += self.held.iter().map(breaks).sum::<u64>();
-        self.held.clear();
-        self.batch_bytes = 0;
+        self.lines += self.feed.batch().map(breaks).sum::<u64>();
+        self.feed.begin_batch();
         Ok(rows)
     }
 
-    /// Gets more text if the last is used up.
-    async fn fill(&mut self) -> DfResult<()> {
-        while self.pending.is_empty() && !self.ended {
-            let chunk = self.text.try_next().await?;
-            self.ended = chunk.is_none();
-            let chunk = chunk.unwrap_or_default();
-            self.pending = match &mut self.brackets {
-                None => Ok(chunk),
-                Some(brackets) if self.ended => brackets.end().map(|()| chunk),
-                Some(brackets) => brackets.blank(&chunk),
-            }
-            .map_err(to_datafusion)?;
-        }
-        Ok(())
+    /// Gets more text; false at its end.
+    async fn fill(&mut self) -> DfResult<bool> {
+        let chunk = self.feed.next_chunk().await?;
+        let more = chunk.is_some();
+        let chunk = match (&mut self.brackets, chunk) {
+            (Some(brackets), Some(chunk)) => brackets.blank(&chunk),
+            (Some(brackets), None) => brackets.end().map(|()| Bytes::new()),
+            (None, chunk) => Ok(chunk.unwrap_or_default()),
+        };
+        self.feed.push(chunk.map_err(to_datafusion)?);
+        Ok(more)
     }
 
-    /// Reads what is held once more, record by record, to find the one that is wrong.
-    fn explain(&self, flaw: Flaw) -> datafusion::common::DataFusionError {
-        let mut text: Vec<u8> = self.held.concat();
-        text.extend_from_slice(&self.pending);
+    /// Reads the batch once more, record by record, to find the one that is wrong.
+    fn explain(&self, flaw: Flaw) -> DataFusionError {
+        let mut text: Vec<u8> = self.feed.batch().collect::<Vec<_>>().concat();
+        text.extend_from_slice(self.feed.pending());
         let (at, flaw) = self.first_flaw(&text).unwrap_or((0, flaw));
         let before = text.get(..at).unwrap_or_default();
-        let line = self.lines + memchr::memchr_iter(b'\n', before).count() as u64 + 1;
+        let line = self.lines + breaks(before) + 1;
         match flaw {
             Flaw::Arrow(error) => Complaint::record(line, &error),
             Flaw::Misfit(column, misfit) => Complaint::in_record(line, column, &misfit),
@@ -236,6 +219,10 @@ impl Reading {
             at += used;
         }
     }
+}
+
+fn breaks(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 fn endless(name: &str) -> Error {

@@ -29,7 +29,7 @@ pub(super) fn date_millis(text: &str) -> Option<i64> {
         return Some(i64::from(Date32Type::parse(text)?) * 86_400_000);
     }
     let utc: Tz = "+00:00".parse().ok()?;
-    instant(text, TimeUnit::Millisecond, &utc)
+    instant(text, TimeUnit::Millisecond, utc)
 }
 
 /// The zone in which times without one are read.
@@ -38,8 +38,8 @@ pub(super) fn zone(name: Option<&str>) -> Result<Tz, ArrowError> {
 }
 
 /// Units since 1970.
-pub(super) fn instant(text: &str, unit: TimeUnit, zone: &Tz) -> Option<i64> {
-    let instant = string_to_datetime(zone, text).ok()?;
+pub(super) fn instant(text: &str, unit: TimeUnit, zone: Tz) -> Option<i64> {
+    let instant = string_to_datetime(&zone, text).ok()?;
     let (per_second, nanos) = per_second(unit);
     let fraction = i64::from(instant.timestamp_subsec_nanos());
     if fraction % nanos != 0 || !is_seen(text) {
