@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod exactness;
 mod formats;
 mod guests;
 mod jobs;
@@ -22,3 +23,4 @@ mod project;
 mod python;
 mod refusals;
 mod s3;
+mod special;
