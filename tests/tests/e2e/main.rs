@@ -14,6 +14,7 @@
 
 mod formats;
 mod guests;
+mod hostile;
 mod jobs;
 mod order;
 mod output;
@@ -22,3 +23,4 @@ mod project;
 mod python;
 mod refusals;
 mod s3;
+mod std_io;
