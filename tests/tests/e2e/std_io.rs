@@ -7,7 +7,25 @@ use crate::project::{Project, root};
 const SALES: &str = "id,quantity\na,1\nb,\nc,41\n";
 
 /// What the guest was refused, and what it saw.
-const SAID: &str = "";
+const SAID: &str = "\
+info std: file: refused, NotFound
+info std: new file: refused, NotFound
+info std: folder: refused, NotFound
+info std: link: refused, NotFound
+info std: working folder: saw \"/\"
+info std: environment: saw []
+info std: arguments: saw []
+info std: input: saw 0
+info std: connection: refused, PermissionDenied
+info std: connection in time: refused, PermissionDenied
+info std: listener: refused, PermissionDenied
+info std: datagram: refused, PermissionDenied
+info std: name: refused, PermissionDenied
+info std: thread: refused, Unsupported
+info std: date: saw Some(0ns)
+info std: slept: saw 0ns
+info std: hello from rust
+warn std: trouble from rust";
 
 /// The built guest; where the target of WASI is missing its tests are skipped, loudly.
 fn component() -> Option<PathBuf> {

@@ -15,7 +15,7 @@ const TEXT_BYTES: usize = 60 << 20;
 pub(crate) enum Flood {
     /// 10 GiB to standard output, without the end of a line.
     Output,
-    /// As many empty lines as 1 GiB has.
+    /// Sixty-seven million empty lines.
     Lines,
     /// A hundred messages of 60 MiB.
     Log,
@@ -30,7 +30,7 @@ impl Flood {
         let text = |byte: char| byte.to_string().repeat(TEXT_BYTES);
         match self {
             Self::Output => print_all(b'x', 10 << 30),
-            Self::Lines => print_all(b'\n', 1 << 30),
+            Self::Lines => print_all(b'\n', 64 << 20),
             Self::Log => {
                 let text = text('x');
                 for _ in 0..100 {
