@@ -68,14 +68,7 @@ fn a_transform_that_tries_all_of_std_reaches_nothing_and_waits_for_nothing() {
         ended.out
     );
     assert_eq!(project.batches("out")[0].num_rows(), 3);
-    assert_eq!(
-        project.names(),
-        [
-            "app.toml",
-            "out/",
-            "out/part-00000.parquet",
-            "sales.csv",
-            "std-io.wasm"
-        ]
-    );
+    let mut names = project.names();
+    names.retain(|name| !name.starts_with("out/"));
+    assert_eq!(names, ["app.toml", "sales.csv", "std-io.wasm"]);
 }
