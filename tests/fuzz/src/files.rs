@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use sluicegate::ErrorKind;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
-
-use crate::check_told;
 
 /// Rows that are asked for: fewer than some files have, more than most.
 const ROWS: usize = 100;
@@ -52,6 +51,7 @@ fn head(names: &[&str], bytes: &[u8]) {
             let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
             assert!(rows <= ROWS, "{rows} rows");
         }
-        Err(error) => check_told(&error),
+        // It quotes the data as it is: the command makes it fit for a terminal.
+        Err(error) => assert_ne!(error.kind(), ErrorKind::Internal, "{error}"),
     }
 }
