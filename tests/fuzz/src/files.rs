@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use arrow::array::RecordBatch;
 use sluicegate::ErrorKind;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -48,7 +49,7 @@ fn head(names: &[&str], bytes: &[u8]) {
     let head = sluicegate::run::head(name, FOLDER.path(), ROWS, BTreeMap::new());
     match RUNTIME.block_on(head) {
         Ok(batches) => {
-            let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+            let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
             assert!(rows <= ROWS, "{rows} rows");
         }
         // It quotes the data as it is: the command makes it fit for a terminal.
