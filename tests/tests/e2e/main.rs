@@ -15,6 +15,7 @@
 mod exactness;
 mod formats;
 mod guests;
+mod hostile;
 mod jobs;
 mod order;
 mod output;
@@ -24,3 +25,4 @@ mod python;
 mod refusals;
 mod s3;
 mod special;
+mod std_io;
