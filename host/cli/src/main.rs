@@ -45,7 +45,12 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let Command { json, task } = Command::parse();
+    let Command { json, task } = match Command::try_parse() {
+        Ok(command) => command,
+        Err(error) => {
+            return report::usage(&error, std::env::args_os().any(|word| word == "--json"));
+        }
+    };
     // A panic is reported like every other error, below or where the library catches it.
     std::panic::set_hook(Box::new(|_| {}));
     match std::panic::catch_unwind(|| run(task, json)) {

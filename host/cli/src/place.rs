@@ -1,11 +1,15 @@
 //! What the process finds around it: files, folders, the environment.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind as IoKind;
+use std::io::{ErrorKind as IoKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use sluicegate::error::{Error, Result};
+use sluicegate::limits::PLUGIN_BYTES_MAX;
 use sluicegate::spec;
+
+/// Bytes of an application file. People write them; a schema of thousands of columns takes a tenth.
+const APPLICATION_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// The environment, as far as it is UTF-8.
 pub(crate) fn environment() -> BTreeMap<String, String> {
@@ -35,15 +39,36 @@ pub(crate) fn working_folder() -> Result<PathBuf> {
         .map_err(|cause| Error::storage(cause.to_string()).context("find the working folder"))
 }
 
-/// The bytes of a file, or an error that names the nearest existing one.
+/// The bytes of a plugin, or an error that names the nearest existing file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|cause| unreadable(path, &cause))
+    read_up_to(path, PLUGIN_BYTES_MAX)
 }
 
-/// As `read`, for text.
+/// The text of an application file, or an error that names the nearest existing file.
 pub(crate) fn read_text(path: &Path) -> Result<String> {
-    String::from_utf8(read(path)?)
+    String::from_utf8(read_up_to(path, APPLICATION_BYTES_MAX)?)
         .map_err(|cause| Error::input(format!("`{}` is not UTF-8: {cause}", path.display())))
+}
+
+/// Devices and pipes may never end, and opening a pipe waits for its writer: only files are opened.
+fn read_up_to(path: &Path, bytes_max: u64) -> Result<Vec<u8>> {
+    let unreadable = |cause| unreadable(path, &cause);
+    let shown = path.display();
+    let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
+    if !is_file {
+        return Err(Error::input(format!("`{shown}` is no regular file")));
+    }
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(bytes_max + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > bytes_max {
+        return Err(Error::input(format!(
+            "`{shown}` has more than the {bytes_max} bytes allowed"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// Writes a file so that it is there as a whole or not at all.

@@ -90,6 +90,38 @@ pub(crate) fn exit(outcome: Outcome, json: bool) -> ExitCode {
     }
 }
 
+/// Prints what is wrong with the command line, or the help that it asks for, and yields the exit code.
+pub(crate) fn usage(error: &clap::Error, json: bool) -> ExitCode {
+    if json && error.use_stderr() {
+        eprintln!("{}", usage_text(error));
+    } else {
+        // Nobody is left to tell that the terminal is gone.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
+}
+
+/// The first paragraph says what is wrong, the others what would be right.
+fn usage_text(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let mut paragraphs = text
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|part| !part.is_empty());
+    let message = paragraphs.next().unwrap_or_default();
+    json!({
+        "error": {
+            "kind": "usage",
+            "exit_code": error.exit_code(),
+            "message": message.trim_start_matches("error: "),
+            "causes": [],
+            "hints": paragraphs.collect::<Vec<_>>(),
+            "facts": {},
+        }
+    })
+    .to_string()
+}
+
 fn human_text(error: &Error) -> String {
     let mut lines = vec![format!(
         "error: failed to {}",

@@ -49,7 +49,9 @@ fn guest(config: &Config, text: &str) -> (Store<()>, TypedFunc<(), ()>) {
     let module = Module::new(&engine, binary).expect("compiles");
     let mut store = Store::new(&engine, ());
     let instance = Instance::new(&mut store, &module, &[]).expect("instantiates");
-    let run = instance.get_typed_func(&mut store, "run").expect("exported");
+    let run = instance
+        .get_typed_func(&mut store, "run")
+        .expect("exported");
     (store, run)
 }
 

@@ -6,6 +6,9 @@ const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 
+/// Bytes of a plugin's file: an interpreter with its libraries has 40 MiB.
+pub const PLUGIN_BYTES_MAX: u64 = 256 * MIB;
+
 /// What a run may use. An application file and the command line change single values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -29,14 +29,23 @@ pub(crate) fn test() -> Outcome {
 pub(crate) fn lint() -> Outcome {
     run(cargo()?.args(["fmt", "--all", "--check"]))?;
     run(plugins("fmt")?.args(["--all", "--check"]))?;
+    run(guests("fmt")?.args(["--all", "--check"]))?;
     run(cargo()?
         .args(["clippy", "--release", "--workspace", "--all-targets", "--"])
         .args(["--deny", "warnings"]))?;
-    run(plugins("clippy")?.args(["--release", "--all-targets", "--", "--deny", "warnings"]))
+    run(plugins("clippy")?.args(["--release", "--all-targets", "--", "--deny", "warnings"]))?;
+    run(guests("clippy")?.args(["--release", "--", "--deny", "warnings"]))
 }
 
 fn plugins(task: &str) -> Outcome<std::process::Command> {
     let mut command = cargo()?;
     command.current_dir(root().join("plugins")).arg(task);
+    Ok(command)
+}
+
+/// As [`plugins`], for the guests of the end-to-end tests.
+fn guests(task: &str) -> Outcome<std::process::Command> {
+    let mut command = plugins(task)?;
+    command.args(["--manifest-path", "../tests/guests/Cargo.toml"]);
     Ok(command)
 }

@@ -1,4 +1,4 @@
-//! Builds the plugins to components: `plugins/<name>/<name>.wasm`.
+//! Builds the plugins to components: `plugins/<name>/<name>.wasm`; and the guests of the end-to-end tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,7 +26,14 @@ pub(crate) fn build() -> Outcome {
     match toolchain()? {
         Toolchain::Wasi => {
             run(rustup(&workspace)?.args(["--target", WASI]))?;
-            install(&workspace, WASI, copy)
+            install(&workspace, WASI, copy)?;
+            // Only for this target has the standard library anything that these guests could try.
+            let tests = root().join("tests").join("guests");
+            // From the folder of the plugins, for their settings: what both use is compiled once.
+            run(rustup(&workspace)?
+                .args(["--target", WASI, "--manifest-path"])
+                .arg(tests.join("Cargo.toml")))?;
+            install(&tests, WASI, copy)
         }
         Toolchain::Bare => {
             run(rustup(&workspace)?.args(["--target", BARE]))?;
@@ -139,11 +146,13 @@ fn install(workspace: &Path, triple: &str, put: fn(&Path, &Path) -> Outcome) -> 
     for folder in crates_under(workspace)? {
         let (from, to) = artefact(&built, &folder);
         if !from.is_file() {
-            return Err(Failure::new(format!("`{}` was not built", from.display())).hint(format!(
-                "a plugin's crate is named as its folder, is a member of plugins/Cargo.toml, and \
+            return Err(
+                Failure::new(format!("`{}` was not built", from.display())).hint(format!(
+                    "a plugin's crate is named as its folder, is a member of its workspace, and \
                  has `crate-type = [\"cdylib\", ...]`; look at `{}`",
-                folder.join("Cargo.toml").display()
-            )));
+                    folder.join("Cargo.toml").display()
+                )),
+            );
         }
         put(&from, &to)?;
         installed.push(to);

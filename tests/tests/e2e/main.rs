@@ -12,8 +12,10 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod exactness;
 mod formats;
 mod guests;
+mod hostile;
 mod jobs;
 mod order;
 mod output;
@@ -22,3 +24,5 @@ mod project;
 mod python;
 mod refusals;
 mod s3;
+mod special;
+mod std_io;

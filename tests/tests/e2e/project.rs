@@ -15,6 +15,9 @@ use tempfile::TempDir;
 /// No job of these tests takes a tenth of it, on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(3);
 
+/// How often a command is looked at while it runs.
+const BEAT: Duration = Duration::from_millis(5);
+
 /// The lab's five order lines.
 pub(crate) const SALES: &str = include_str!("../../data/sales.csv");
 
@@ -122,6 +125,16 @@ impl Project {
     /// Runs `sluice` in the project's folder, to its end.
     pub(crate) fn sluice(&self, arguments: &[&str]) -> Ended {
         finish(spawn(self.command(arguments)))
+    }
+
+    /// As [`sluice`](Self::sluice), with the most memory that the command had resident, in bytes.
+    pub(crate) fn measured(&self, arguments: &[&str]) -> (Ended, u64) {
+        let child = spawn(self.command(arguments));
+        let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+        let mut peak = 0;
+        // The kernel keeps the high-water mark for as long as the process runs: the last one seen counts.
+        let ended = watch(child, || peak = peak.max(high_water(&status)));
+        (ended, peak)
     }
 
     /// As [`sluice`](Self::sluice), with `signal` sent as soon as `is_time`.
@@ -255,7 +268,12 @@ fn spawn(mut command: Command) -> Child {
 }
 
 /// Waits for a command to end, or ends it at the deadline.
-fn finish(mut child: Child) -> Ended {
+fn finish(child: Child) -> Ended {
+    watch(child, || ())
+}
+
+/// As [`finish`], and looks at the command at each beat.
+fn watch(mut child: Child, mut look: impl FnMut()) -> Ended {
     let (sender, ended) = mpsc::channel();
     let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     let errors = std::thread::spawn(move || {
@@ -268,15 +286,31 @@ fn finish(mut child: Child) -> Ended {
         // The receiver is gone only after the deadline.
         let _ = sender.send((text, errors.join().unwrap().unwrap()));
     });
-    let Ok((out, err)) = ended.recv_timeout(DEADLINE) else {
-        child.kill().unwrap();
-        panic!("still running after {DEADLINE:?}: {child:?}");
+    let deadline = Instant::now() + DEADLINE;
+    let (out, err) = loop {
+        look();
+        match ended.recv_timeout(BEAT) {
+            Ok(said) => break said,
+            Err(_) if Instant::now() < deadline => {}
+            Err(_) => {
+                child.kill().unwrap();
+                panic!("still running after {DEADLINE:?}: {child:?}");
+            }
+        }
     };
     Ended {
         code: child.wait().unwrap().code(),
         out: String::from_utf8(out).unwrap(),
         err: String::from_utf8(err).unwrap(),
     }
+}
+
+/// The most memory that a process had resident so far; nothing of one that is over.
+fn high_water(status: &Path) -> u64 {
+    let text = std::fs::read_to_string(status).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    kib.unwrap_or_default() * 1024
 }
 
 fn list(folder: &Path, prefix: &str, names: &mut Vec<String>) {

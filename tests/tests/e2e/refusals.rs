@@ -87,6 +87,37 @@ fn an_error_as_json_is_one_object_with_kind_and_exit_code() {
 }
 
 #[test]
+fn a_wrong_command_line_is_told_as_json_too() {
+    let project = Project::lab();
+    for (arguments, told) in [
+        (["rnu", "--json"].as_slice(), "rnu"),
+        (&["--json", "run"], "required"),
+        (
+            &["run", "app.toml", "--json", "-p", "novalue"],
+            "NAME=VALUE",
+        ),
+    ] {
+        let ended = project.sluice(arguments);
+        let object: serde_json::Value = serde_json::from_str(&ended.err).unwrap();
+        assert_eq!(object["error"]["kind"], "usage");
+        assert_eq!(object["error"]["exit_code"], 2);
+        assert_eq!(ended.code, Some(2));
+        let message = object["error"]["message"].as_str().unwrap();
+        assert!(message.contains(told), "{object}");
+    }
+    let help = project.sluice(&["--json", "--help"]);
+    assert_eq!(help.code, Some(0));
+    assert!(help.out.contains("Usage"), "{}", help.out);
+}
+
+#[test]
+fn a_delimiter_that_quotes_values_is_refused() {
+    let project = Project::lab();
+    project.application("", "", "format = \"csv\"\ndelimiter = '\"'");
+    assert_refusal!(project, &[]);
+}
+
+#[test]
 fn a_missing_input_names_the_nearest_file() {
     let project = Project::lab();
     project.application("uri = \"sale.csv\"", "", "");

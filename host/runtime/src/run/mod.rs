@@ -17,7 +17,7 @@ use self::execute::Execution;
 use self::open::files_of;
 use crate::engine::Engine;
 use crate::error::{Result, ResultExt};
-use crate::limits::Limits;
+use crate::limits::{Limits, PLUGIN_BYTES_MAX};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
@@ -100,9 +100,6 @@ fn threads(wanted: usize) -> usize {
         given => given,
     }
 }
-
-/// Bytes of a plugin's file: an interpreter with its libraries has 40 MiB.
-const PLUGIN_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 /// The component of `step`.
 async fn plugin_bytes(stores: &Stores, uri: &Uri, step: &str) -> Result<bytes::Bytes> {

@@ -1,6 +1,7 @@
 //! From the bytes of a component to a plugin that can be instantiated.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -109,11 +110,20 @@ impl Sandbox {
 
     fn compile(&self, bytes: &[u8]) -> Result<Component> {
         check_format(bytes)?;
-        Component::from_binary(&self.0.engine, bytes).map_err(|error| {
-            let cause = harmless(&format!("{error:#}"), CAUSE_BYTES);
-            refused(format!("it is no valid component: {cause}"))
-                .hint("build it again; it may be damaged or use a feature of WebAssembly that is not offered")
-        })
+        let hint =
+            "build it again; it may be damaged or use a feature of WebAssembly that is not offered";
+        // Components that are joined across two memories make the compiler panic, as that feature is off.
+        let compile = AssertUnwindSafe(|| Component::from_binary(&self.0.engine, bytes));
+        match catch_unwind(compile) {
+            Ok(Ok(component)) => Ok(component),
+            Ok(Err(error)) => {
+                let cause = harmless(&format!("{error:#}"), CAUSE_BYTES);
+                Err(refused(format!("it is no valid component: {cause}")).hint(hint))
+            }
+            Err(_) => Err(refused("the compiler cannot make sense of it")
+                .hint(hint)
+                .hint("components that were joined to one must share their memory")),
+        }
     }
 }
 

@@ -53,8 +53,8 @@ async fn what_nobody_waits_for_any_more_ends_and_leaves_nothing() {
         Ok(())
     });
     let panicked = lanes.drive(async move {
-        let _held = panicking;
-        futures::future::lazy(|_| -> Result<()> { panic!("broken invariant") }).await
+        let count = std::sync::Arc::strong_count(&panicking);
+        futures::future::lazy(|_| -> Result<()> { panic!("broken invariant: {count}") }).await
     });
     begun.await.unwrap();
     drop(endless);

@@ -63,6 +63,9 @@ const ARROW: [(&str, Compression); 3] = [
     ("zstd", Compression::Zstd),
 ];
 
+/// What values of CSV with a delimiter in them are quoted by.
+const QUOTE: u8 = b'"';
+
 /// Rows of a row group: what readers are tuned for.
 const ROW_GROUP_ROWS: u64 = 1 << 20;
 
@@ -168,7 +171,16 @@ fn read_format(fields: &Fields<'_>) -> Option<OutputFormat> {
         node.choice(&FORMATS, problems)
     });
     let header = fields.or("header", true, |node| node.bool(problems));
-    let delimiter = fields.or("delimiter", b',', |node| node.character(problems));
+    let delimiter = fields.or("delimiter", b',', |node| {
+        let delimiter = node.character(problems);
+        if delimiter == Some(QUOTE) {
+            problems.add(
+                &node.span,
+                "`delimiter` is the character that quotes values",
+            );
+        }
+        delimiter
+    });
     let rows = fields.or("row_group_rows", ROW_GROUP_ROWS, |node| {
         node.integer(1, u64::from(u32::MAX), problems)
     });

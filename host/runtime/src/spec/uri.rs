@@ -232,12 +232,7 @@ impl Uri {
                 .hint("a web address names one file by its path alone; `%3F` is a literal `?`"));
         }
         let segments = Segments::encoded(path, false)?;
-        let uri = Self::assemble(scheme, authority, Vec::new(), segments)?;
-        if scheme.is_web() && (uri.folder || uri.pattern.is_some()) {
-            return Err(Flaw::new("web address is a folder or a glob")
-                .hint("a web server lists nothing; name one file"));
-        }
-        Ok(uri)
+        Self::assemble(scheme, authority, Vec::new(), segments)
     }
 
     fn assemble(
@@ -254,6 +249,10 @@ impl Uri {
             folder,
             pattern,
         };
+        if scheme.is_web() && (uri.folder || uri.pattern.is_some()) {
+            return Err(Flaw::new("web address is a folder or a glob")
+                .hint("a web server lists nothing; name one file"));
+        }
         if scheme != Scheme::File && uri.path.len() > KEY_BYTES_MAX {
             return Err(Flaw::new(format!(
                 "key is longer than {KEY_BYTES_MAX} bytes"

@@ -38,6 +38,35 @@ fn each_kind_of_wrong_file_is_named() {
     "#);
 }
 
+/// The compiler takes such a component for a bug of its own.
+#[test]
+fn components_joined_across_two_memories_are_refused() {
+    let joined = wat::parse_str(
+        r#"(component
+          (component $a
+            (core module $m (memory (export "m") 1)
+              (func (export "f") (param i32 i32))
+              (func (export "r") (param i32 i32 i32 i32) (result i32) (i32.const 0)))
+            (core instance $i (instantiate $m))
+            (func (export "f") (param "s" string)
+              (canon lift (core func $i "f") (memory (core memory $i "m")) (realloc (core func $i "r")))))
+          (component $b
+            (import "f" (func $f (param "s" string)))
+            (core module $libc (memory (export "m") 1))
+            (core instance $l (instantiate $libc))
+            (core func $lowered (canon lower (func $f) (memory (core memory $l "m"))))
+            (core module $n (import "" "f" (func (param i32 i32))))
+            (core instance (instantiate $n (with "" (instance (export "f" (func $lowered)))))))
+          (instance $ia (instantiate $a))
+          (instance (instantiate $b (with "f" (func $ia "f")))))"#,
+    );
+    insta::assert_snapshot!(refused(&joined.unwrap()), @r#"
+    plugin: the plugin is refused: the compiler cannot make sense of it
+      hint: build it again; it may be damaged or use a feature of WebAssembly that is not offered
+      hint: components that were joined to one must share their memory
+    "#);
+}
+
 #[test]
 fn a_truncated_component_is_refused_wherever_it_ends() {
     let bytes = add_one(2, false).bytes();

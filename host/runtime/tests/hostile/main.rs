@@ -20,8 +20,12 @@ mod logs;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]
+mod residue;
+#[cfg(test)]
 mod time;
 #[cfg(test)]
 mod wasi;
+#[cfg(test)]
+mod wasi_limits;
 #[cfg(test)]
 mod well_behaved;

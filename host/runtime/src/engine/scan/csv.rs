@@ -3,89 +3,42 @@
 //! DataFusion's own source knows neither null values nor where in a file an error stood, and it looks for
 //! the start of a record by itself, which fails within quoted newlines.
 
-use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::types::{Float16Type, Float32Type, Float64Type};
+use arrow::array::{ArrayRef, AsArray as _};
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Decoder;
-use arrow::datatypes::SchemaRef;
-use arrow::record_batch::RecordBatch;
-use bytes::{Buf, Bytes};
-use datafusion::common::tree_node::TreeNodeRecursion;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
 use datafusion::common::{DataFusionError, Result as DfResult};
-use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{
-    FileOpenFuture, FileOpener, FileScanConfig, FileSource,
-};
-use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
-use datafusion::datasource::table_schema::TableSchema;
-use datafusion::object_store::{GetOptions, GetRange, ObjectStore};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::projection::ProjectionExprs;
-use datafusion::physical_plan::DisplayFormatType;
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use regex::Regex;
 
+use super::diagnose::Complaint;
+use super::exact::{Failure, Notation};
+use super::text::{Feed, Format, Piece, RECORD_BYTES_MAX};
 use crate::engine::error::to_datafusion;
 use crate::error::{Error, Result};
 use crate::spec::CsvOptions;
 
-/// Bytes that one batch of records may take. A quote that is never closed would otherwise collect the
-/// rest of the file.
-const BATCH_BYTES_MAX: u64 = 256 * 1024 * 1024;
-
 /// How the decoder refuses to hand out a record of which only a part was seen.
-const PART_WAY: &str = "part way through record";
+const PART_WAY: &str = "Cannot flush part way through record";
 
-/// A CSV scan.
+/// How the records of a file are written.
 #[derive(Clone)]
-pub(super) struct CsvSource {
+pub(super) struct Csv {
     options: CsvOptions,
     nulls: Option<Regex>,
-    origin: Arc<str>,
-    batch_size: usize,
-    table_schema: TableSchema,
-    projection: SplitProjection,
-    metrics: ExecutionPlanMetricsSet,
 }
 
-impl CsvSource {
-    pub(super) fn new(
-        options: CsvOptions,
-        table_schema: TableSchema,
-        origin: &str,
-    ) -> Result<Self> {
+impl Csv {
+    pub(super) fn new(options: CsvOptions) -> Result<Self> {
         Ok(Self {
             nulls: null_pattern(&options.nulls)?,
             options,
-            origin: origin.into(),
-            batch_size: 0,
-            projection: SplitProjection::unprojected(&table_schema),
-            table_schema,
-            metrics: ExecutionPlanMetricsSet::new(),
         })
-    }
-
-    fn decoder(&self, header: bool) -> Decoder {
-        let schema: SchemaRef = Arc::clone(self.table_schema.file_schema());
-        let mut builder = ReaderBuilder::new(schema)
-            .with_batch_size(self.batch_size)
-            .with_header(header)
-            .with_header_validation(header)
-            .with_delimiter(self.options.delimiter)
-            .with_quote(self.options.quote)
-            .with_projection(self.projection.file_indices.clone());
-        if let Some(escape) = self.options.escape {
-            builder = builder.with_escape(escape);
-        }
-        if let Some(comment) = self.options.comment {
-            builder = builder.with_comment(comment);
-        }
-        if let Some(nulls) = &self.nulls {
-            builder = builder.with_null_regex(nulls.clone());
-        }
-        builder.build_decoder()
     }
 }
 
@@ -100,175 +53,205 @@ pub(super) fn null_pattern(words: &[String]) -> Result<Option<Regex>> {
         .map_err(|error| Error::input(format!("`nulls` is too long: {error}")))
 }
 
-impl FileSource for CsvSource {
-    fn create_file_opener(
-        &self,
-        store: Arc<dyn ObjectStore>,
-        _config: &FileScanConfig,
-        _partition: usize,
-    ) -> DfResult<Arc<dyn FileOpener>> {
-        let opener = Arc::new(CsvOpener {
-            source: self.clone(),
-            store,
+impl Format for Csv {
+    const NAME: &'static str = "csv";
+
+    fn read(&self, piece: Piece) -> DfResult<BoxStream<'static, DfResult<RecordBatch>>> {
+        let layout = Layout::new(self.clone(), &piece);
+        let reading = Reading {
+            decoder: layout.decoder(&layout.decoded, layout.header),
+            layout,
+            feed: Feed::new(piece.text),
+            last: b'\n',
+            probed: false,
+            records: 0,
+            name: piece.name,
+        };
+        let batches = stream::try_unfold(reading, |mut reading| async move {
+            Ok(reading.batch().await?.map(|batch| (batch, reading)))
         });
-        ProjectionOpener::try_new(
-            self.projection.clone(),
-            opener,
-            self.table_schema.file_schema(),
-        )
-    }
-
-    fn table_schema(&self) -> &TableSchema {
-        &self.table_schema
-    }
-
-    fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        Arc::new(Self {
-            batch_size,
-            ..self.clone()
-        })
-    }
-
-    fn try_pushdown_projection(
-        &self,
-        projection: &ProjectionExprs,
-    ) -> DfResult<Option<Arc<dyn FileSource>>> {
-        let merged = self.projection.source.try_merge(projection)?;
-        Ok(Some(Arc::new(Self {
-            projection: SplitProjection::new(self.table_schema.file_schema(), &merged),
-            ..self.clone()
-        })))
-    }
-
-    fn projection(&self) -> Option<&ProjectionExprs> {
-        Some(&self.projection.source)
-    }
-
-    fn metrics(&self) -> &ExecutionPlanMetricsSet {
-        &self.metrics
-    }
-
-    fn file_type(&self) -> &'static str {
-        "csv"
-    }
-
-    /// Only `groups` knows where a file may be cut.
-    fn supports_repartitioning(&self) -> bool {
-        false
-    }
-
-    fn fmt_extra(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, ", header={}", self.options.header)
-    }
-
-    fn apply_expressions(
-        &self,
-        visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> DfResult<TreeNodeRecursion>,
-    ) -> DfResult<TreeNodeRecursion> {
-        datafusion::physical_plan::apply_expression_roots(self.projection.source.iter(), visit)
+        Ok(batches.boxed())
     }
 }
 
-struct CsvOpener {
-    source: CsvSource,
-    store: Arc<dyn ObjectStore>,
+/// The columns of a file, as they are wanted and as they are decoded.
+struct Layout {
+    csv: Csv,
+    header: bool,
+    columns: Vec<usize>,
+    batch_size: usize,
+    wanted: SchemaRef,
+    decoded: SchemaRef,
+    /// The columns that are wanted, in their types.
+    projected: SchemaRef,
 }
 
-impl FileOpener for CsvOpener {
-    fn open(&self, file: PartitionedFile) -> DfResult<FileOpenFuture> {
-        let store = Arc::clone(&self.store);
-        let range = file.range.as_ref();
-        let start = range.map_or(0, |range| range.start.cast_unsigned());
-        let end = range.map_or(file.object_meta.size, |range| range.end.cast_unsigned());
-        let decoder = self
-            .source
-            .decoder(self.source.options.header && start == 0);
-        let (origin, quote) = (Arc::clone(&self.source.origin), self.source.options.quote);
-        Ok(Box::pin(async move {
-            let mut options = GetOptions::new();
-            if end > start {
-                options = options.with_range(Some(GetRange::Bounded(start..end)));
+impl Layout {
+    fn new(csv: Csv, piece: &Piece) -> Self {
+        let wanted = Arc::clone(&piece.schema);
+        let columns = piece.columns.clone();
+        let projected: Vec<_> = columns
+            .iter()
+            .filter_map(|&column| wanted.fields().get(column).cloned())
+            .collect();
+        Self {
+            header: csv.options.header && piece.first,
+            csv,
+            columns,
+            batch_size: piece.batch_size,
+            decoded: Arc::new(Schema::new(Notation::Csv.decoded_fields(wanted.fields()))),
+            wanted,
+            projected: Arc::new(Schema::new(projected)),
+        }
+    }
+
+    fn decoder(&self, schema: &SchemaRef, header: bool) -> Decoder {
+        let options = &self.csv.options;
+        let mut builder = ReaderBuilder::new(Arc::clone(schema))
+            .with_batch_size(self.batch_size)
+            .with_header(header)
+            .with_header_validation(header)
+            .with_delimiter(options.delimiter)
+            .with_quote(options.quote)
+            .with_projection(self.columns.clone());
+        if let Some(escape) = options.escape {
+            builder = builder.with_escape(escape);
+        }
+        if let Some(comment) = options.comment {
+            builder = builder.with_comment(comment);
+        }
+        if let Some(nulls) = &self.csv.nulls {
+            builder = builder.with_null_regex(nulls.clone());
+        }
+        builder.build_decoder()
+    }
+
+    /// The rows in the types that are wanted; `records` were read before them.
+    fn convert(&self, rows: &RecordBatch, records: u64) -> DfResult<RecordBatch> {
+        let mut columns = Vec::with_capacity(rows.num_columns());
+        for ((decoded, field), index) in rows
+            .columns()
+            .iter()
+            .zip(self.projected.fields())
+            .zip(&self.columns)
+        {
+            let converted = Notation::Csv.convert(decoded, field.data_type());
+            columns.push(converted.map_err(|failure| match failure {
+                Failure::Arrow(error) => error.into(),
+                Failure::Misfit(misfit) => {
+                    let line = records + misfit.row as u64 + u64::from(self.header) + 1;
+                    Complaint::misfit(line, &self.wanted, *index, &misfit).into_datafusion()
+                }
+            })?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+        let schema = Arc::clone(&self.projected);
+        Ok(RecordBatch::try_new_with_options(
+            schema, columns, &options,
+        )?)
+    }
+
+    /// Reads floating-point numbers once more, as text, to tell `inf` from a number that is out of range.
+    fn check_infinities(
+        &self,
+        text: impl Iterator<Item: AsRef<[u8]>>,
+        records: u64,
+    ) -> DfResult<()> {
+        let as_text = |field: &Arc<Field>| match field.data_type() {
+            float if float.is_floating() => field.as_ref().clone().with_data_type(DataType::Utf8),
+            other => field
+                .as_ref()
+                .clone()
+                .with_data_type(Notation::Csv.decoded(other)),
+        };
+        let fields: Vec<_> = self.wanted.fields().iter().map(as_text).collect();
+        let header = self.header && records == 0;
+        let mut decoder = self.decoder(&Arc::new(Schema::new(fields)), header);
+        for chunk in text {
+            let mut rest = chunk.as_ref();
+            while !rest.is_empty() && decoder.capacity() > 0 {
+                let used = decoder.decode(rest)?.max(1);
+                rest = rest.get(used..).unwrap_or_default();
             }
-            let location = &file.object_meta.location;
-            let bytes = store.get_opts(location, options).await?.into_stream();
-            let text = bytes.map_err(DataFusionError::from).boxed();
-            Ok(batches(text, decoder, quote, format!("{origin}{location}")))
-        }))
+        }
+        decoder.decode(b"\n")?; // the last record of a file may have no end
+        match decoder.flush()? {
+            Some(rows) => self.convert(&rows, records).map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+fn has_infinity(column: &ArrayRef) -> bool {
+    match column.data_type() {
+        DataType::Float64 => {
+            let values = column.as_primitive::<Float64Type>().values();
+            values.iter().any(|value| value.is_infinite())
+        }
+        DataType::Float32 => {
+            let values = column.as_primitive::<Float32Type>().values();
+            values.iter().any(|value| value.is_infinite())
+        }
+        DataType::Float16 => {
+            let values = column.as_primitive::<Float16Type>().values();
+            values.iter().any(|value| value.is_infinite())
+        }
+        _ => false,
     }
 }
 
 /// What the decoder has and has not seen yet.
 struct Reading {
-    text: BoxStream<'static, DfResult<Bytes>>,
+    layout: Layout,
     decoder: Decoder,
-    quote: u8,
-    pending: Bytes,
+    feed: Feed,
     /// The last byte of the text so far.
     last: u8,
-    ended: bool,
     probed: bool,
-    batch_bytes: u64,
     records: u64,
     name: String,
-}
-
-fn batches(
-    text: BoxStream<'static, DfResult<Bytes>>,
-    decoder: Decoder,
-    quote: u8,
-    name: String,
-) -> BoxStream<'static, DfResult<RecordBatch>> {
-    let reading = Reading {
-        text,
-        decoder,
-        quote,
-        pending: Bytes::new(),
-        last: b'\n',
-        ended: false,
-        probed: false,
-        batch_bytes: 0,
-        records: 0,
-        name,
-    };
-    stream::try_unfold(reading, |mut reading| async move {
-        Ok(reading.batch().await?.map(|batch| (batch, reading)))
-    })
-    .boxed()
 }
 
 impl Reading {
     async fn batch(&mut self) -> DfResult<Option<RecordBatch>> {
         loop {
-            self.fill().await?;
-            if self.pending.is_empty() {
-                return self.last_batch();
+            while self.feed.pending().is_empty() {
+                let Some(chunk) = self.feed.next_chunk().await? else {
+                    return self.last_batch();
+                };
+                self.last = chunk.last().copied().unwrap_or(self.last);
+                self.feed.push(chunk);
             }
-            let used = self.decoder.decode(&self.pending)?;
-            self.pending.advance(used);
-            self.batch_bytes += used as u64;
-            if self.batch_bytes > BATCH_BYTES_MAX {
+            let used = self.decoder.decode(self.feed.pending())?;
+            self.feed.advance(used);
+            if self.feed.is_endless() {
                 return Err(to_datafusion(endless(&self.name)));
             }
-            if used > 0 {
+            if used > 0 && !self.feed.is_long() {
                 continue; // the batch is not full
             }
-            self.batch_bytes = 0;
-            let batch = self.decoder.flush()?;
-            self.records += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
-            return Ok(batch);
+            match self.flush() {
+                // Within a quoted newline: the record goes on.
+                Err(error) if used > 0 && is_part_way(&error) => {}
+                Ok(None) if used > 0 => {}
+                flushed => return flushed,
+            }
         }
     }
 
-    /// Gets more text if the last is used up.
-    async fn fill(&mut self) -> DfResult<()> {
-        while self.pending.is_empty() && !self.ended {
-            match self.text.try_next().await? {
-                Some(chunk) => self.pending = chunk,
-                None => self.ended = true,
-            }
-            self.last = self.pending.last().copied().unwrap_or(self.last);
+    /// The records that the decoder holds.
+    fn flush(&mut self) -> DfResult<Option<RecordBatch>> {
+        let Some(decoded) = self.decoder.flush()? else {
+            return Ok(None);
+        };
+        let rows = self.layout.convert(&decoded, self.records)?;
+        if rows.columns().iter().any(has_infinity) {
+            self.layout
+                .check_infinities(self.feed.batch(), self.records)?;
         }
-        Ok(())
+        self.feed.begin_batch();
+        self.records += rows.num_rows() as u64;
+        Ok(Some(rows))
     }
 
     /// The records before the end of the text, unless a quote is open there.
@@ -277,31 +260,36 @@ impl Reading {
     /// whole record, a quote opens a value; within a quoted one, it closes it, and a newline ends the record.
     fn last_batch(&mut self) -> DfResult<Option<RecordBatch>> {
         if self.decoder.capacity() == 0 {
-            let batch = self.decoder.flush()?; // full by the last byte
-            self.records += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
-            return Ok(batch);
+            return self.flush(); // full by the last byte
         }
         if !matches!(self.last, b'\n' | b'\r') {
             self.last = b'\n';
             self.decoder.decode(b"\n")?;
         }
-        let batch = self.decoder.flush().map_err(|error| {
-            if error.to_string().contains(PART_WAY) {
+        let batch = self.flush().map_err(|error| {
+            if is_part_way(&error) {
                 to_datafusion(unclosed(self.records))
             } else {
-                error.into()
+                error
             }
         })?;
-        self.records += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
         if std::mem::replace(&mut self.probed, true) {
             return Ok(None);
         }
         let capacity = self.decoder.capacity();
-        match self.decoder.decode(&[self.quote, b'\n']) {
+        let quote = self.layout.csv.options.quote;
+        match self.decoder.decode(&[quote, b'\n']) {
             Ok(_) if self.decoder.capacity() == capacity => Ok(batch),
             _ => Err(to_datafusion(unclosed(self.records))),
         }
     }
+}
+
+fn is_part_way(error: &DataFusionError) -> bool {
+    let DataFusionError::ArrowError(error, _) = error else {
+        return false;
+    };
+    matches!(error.as_ref(), ArrowError::CsvError(text) if text == PART_WAY)
 }
 
 fn unclosed(records: u64) -> Error {
@@ -313,7 +301,7 @@ fn unclosed(records: u64) -> Error {
 
 fn endless(name: &str) -> Error {
     Error::input(format!(
-        "a batch of records in `{name}` takes more than {BATCH_BYTES_MAX} bytes"
+        "a record in `{name}` takes more than {RECORD_BYTES_MAX} bytes"
     ))
     .hint("is a quote opened and never closed, or `delimiter` or `quote` wrong?")
 }

@@ -23,36 +23,19 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use crate::error::Error;
 use crate::spec::Compression;
 
-/// What some programs write before the text of a file.
+/// What some programs write before the text of a file, and no reader wants.
 const MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// What becomes of a byte order mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ByteOrderMark {
-    Remove,
-    /// Spaces take its place, for readers that count bytes and skip spaces.
-    Blank,
-}
 
 /// A store that hands out the text of compressed objects. It can only be read.
 #[derive(Debug)]
 pub(super) struct TextStore {
     inner: Arc<dyn ObjectStore>,
     compression: Compression,
-    mark: ByteOrderMark,
 }
 
 impl TextStore {
-    pub(super) const fn new(
-        inner: Arc<dyn ObjectStore>,
-        compression: Compression,
-        mark: ByteOrderMark,
-    ) -> Self {
-        Self {
-            inner,
-            compression,
-            mark,
-        }
+    pub(super) const fn new(inner: Arc<dyn ObjectStore>, compression: Compression) -> Self {
+        Self { inner, compression }
     }
 }
 
@@ -75,11 +58,7 @@ impl ObjectStore for TextStore {
         let (meta, range) = (found.meta.clone(), found.range.clone());
         let attributes = found.attributes.clone();
         let text = decompressed(found.into_stream(), self.compression);
-        let text = if at_start {
-            without_mark(text, self.mark)
-        } else {
-            text
-        };
+        let text = if at_start { without_mark(text) } else { text };
         Ok(GetResult {
             payload: GetResultPayload::Stream(text),
             meta,
@@ -189,7 +168,7 @@ fn failure(error: std::io::Error, compression: Compression) -> StoreError {
 }
 
 /// Collects enough to see a byte order mark, however small the first chunks are.
-fn without_mark(text: Chunks, mark: ByteOrderMark) -> Chunks {
+fn without_mark(text: Chunks) -> Chunks {
     stream::once(async move {
         let mut text = text;
         let mut head = Bytes::new();
@@ -203,18 +182,10 @@ fn without_mark(text: Chunks, mark: ByteOrderMark) -> Chunks {
                 head.iter().chain(&chunk).copied().collect()
             };
         }
-        let blank = if head.starts_with(MARK) {
+        if head.starts_with(MARK) {
             head.advance(MARK.len());
-            mark == ByteOrderMark::Blank
-        } else {
-            false
-        };
-        let blank = blank.then(|| Ok(Bytes::from_static(b"   ")));
-        Ok::<_, StoreError>(
-            stream::iter(blank)
-                .chain(stream::once(async { Ok(head) }))
-                .chain(text),
-        )
+        }
+        Ok::<_, StoreError>(stream::once(async { Ok(head) }).chain(text))
     })
     .try_flatten()
     .boxed()

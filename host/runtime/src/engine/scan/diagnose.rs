@@ -1,22 +1,31 @@
-//! Turns a decoder's complaint about a record into one that names the file, the line, the column, what
-//! was expected and what stood there.
+//! Turns a complaint about a record into one that names the file, the line, the column, what was expected
+//! and what stood there.
 //!
-//! Decoders report places relative to where they started and as text only, so the text is taken apart
-//! here, in one place, against the pinned version of Arrow; the tests beside this file notice a change.
+//! Readers report places relative to where they started, and Arrow's decoders as text only, so the text is
+//! taken apart here, in one place, against the pinned version; the tests beside this file notice a change.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use arrow::datatypes::Schema;
+use arrow::error::ArrowError;
+use datafusion::common::DataFusionError;
 use datafusion::object_store::path::Path;
 use datafusion::object_store::{GetOptions, GetRange, ObjectStore};
 use futures::TryStreamExt;
 use regex::{Captures, Regex};
 
+use super::exact::Misfit;
+use crate::engine::error::from_datafusion;
 use crate::error::{Error, ErrorKind};
 use crate::spec::InputFormat;
 
 /// Characters of a wrong value that a message repeats.
 const SHOWN_CHARS_MAX: usize = 80;
+
+/// What to do about a wrong value of CSV.
+const VALUE_HINT: &str =
+    "mend the row, or declare the column as `utf8` in `schema`, or add the word to `nulls`";
 
 /// A pattern that is a constant of this file.
 fn pattern(text: &str) -> Option<Regex> {
@@ -28,9 +37,10 @@ static VALUE: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"(?s)^Error while parsing value '(?<value>.*)' as type '(?<type>[^']*)' for column (?<column>\d+) at line (?<line>\d+)\.",
     )
 });
-static DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(r"(?s)^Error parsing column (?<column>\d+) at line (?<line>\d+): (?<why>.*)$")
-});
+static FIELD: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"(?s)^whilst decoding field '(?<field>[^']*)': (?<rest>.*)$"));
+static STRANGE: LazyLock<Option<Regex>> =
+    LazyLock::new(|| pattern(r"(?s)^column '(?<column>.*)' missing from schema$"));
 static COUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     pattern(
         r"^incorrect number of fields for line (?<line>\d+), expected (?<want>\d+) got (?<got>.*)$",
@@ -71,19 +81,24 @@ impl Diagnosis {
     /// The error for the person who has to mend the file.
     pub(super) async fn explain(
         self,
-        error: Error,
+        error: DataFusionError,
         start: &Start,
         schema: &Schema,
         store: &dyn ObjectStore,
     ) -> Error {
-        if error.kind() != ErrorKind::Input {
-            return error.context(format!("read `{}`", start.name));
-        }
-        let text = error.to_string();
-        let Some(complaint) = Complaint::of(&text, schema).filter(|_| self == Self::Csv) else {
-            return error
-                .fact("file", &start.name)
-                .context(format!("read `{}`", start.name));
+        let complaint = match carried(error) {
+            Ok(complaint) => complaint,
+            Err(error) => {
+                let error = from_datafusion(error);
+                if error.kind() != ErrorKind::Input {
+                    return error.context(format!("read `{}`", start.name));
+                }
+                let found = Complaint::of(&error.to_string(), schema);
+                let Some(complaint) = found.filter(|_| self == Self::Csv) else {
+                    return located(error, &start.name);
+                };
+                complaint
+            }
         };
         let line = lines_before(store, start).await + complaint.line;
         let mut explained = Error::input(complaint.what)
@@ -98,7 +113,25 @@ impl Diagnosis {
     }
 }
 
-struct Complaint {
+/// The complaint that a reader of ours made itself.
+fn carried(error: DataFusionError) -> Result<Complaint, DataFusionError> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Complaint>() {
+            Ok(complaint) => Ok(*complaint),
+            Err(inner) => Err(DataFusionError::External(inner)),
+        },
+        other => Err(other),
+    }
+}
+
+/// An error about a file as a whole.
+pub(super) fn located(error: Error, name: &str) -> Error {
+    error.fact("file", name).context(format!("read `{name}`"))
+}
+
+/// What is wrong with a record, and where.
+#[derive(Debug)]
+pub(super) struct Complaint {
     /// Counted from one, at the start of the range that was read.
     line: u64,
     column: Option<String>,
@@ -106,12 +139,79 @@ struct Complaint {
     hint: &'static str,
 }
 
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl std::error::Error for Complaint {}
+
 impl Complaint {
+    /// A value of CSV that does not fit the column `index` of `schema`.
+    pub(super) fn misfit(line: u64, schema: &Schema, index: usize, misfit: &Misfit) -> Self {
+        let column = schema.fields().get(index).map(|field| field.name().clone());
+        Self {
+            hint: VALUE_HINT,
+            ..Self::in_record(line, column.unwrap_or_default(), misfit)
+        }
+    }
+
+    /// A value of JSON that does not fit its column.
+    pub(super) fn in_record(line: u64, column: String, misfit: &Misfit) -> Self {
+        Self {
+            line,
+            what: wants(&column, &misfit.wanted.to_string(), &misfit.value),
+            column: Some(column),
+            hint: "mend the record, or declare the column with a type that holds the value in `schema`",
+        }
+    }
+
+    /// What Arrow's decoder says of a record of JSON.
+    pub(super) fn record(line: u64, error: &ArrowError) -> Self {
+        let text = match error {
+            ArrowError::JsonError(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let (mut path, mut rest) = (Vec::new(), text.as_str());
+        while let Some(found) = FIELD.as_ref().and_then(|pattern| pattern.captures(rest)) {
+            path.push(found.name("field").map_or("", |field| field.as_str()));
+            rest = found.name("rest").map_or("", |rest| rest.as_str());
+        }
+        if let Some(found) = STRANGE.as_ref().and_then(|pattern| pattern.captures(rest)) {
+            path.push(found.name("column").map_or("", |column| column.as_str()));
+            let column = path.join(".");
+            return Self {
+                line,
+                what: format!(
+                    "column `{column}` was in none of the records that the schema is inferred from"
+                ),
+                column: Some(column),
+                hint: "raise `infer_rows`, or declare the columns with `schema`: those that it does not name are \
+                       left out",
+            };
+        }
+        let shown: String = rest.chars().take(SHOWN_CHARS_MAX).collect();
+        let column = (!path.is_empty()).then(|| path.join("."));
+        Self {
+            line,
+            what: match &column {
+                Some(column) => format!("column `{column}`: {shown}"),
+                None => shown,
+            },
+            column,
+            hint: "mend the record, or declare the column as it is in `schema`",
+        }
+    }
+
+    pub(super) fn into_datafusion(self) -> DataFusionError {
+        DataFusionError::External(Box::new(self))
+    }
+
     fn of(text: &str, schema: &Schema) -> Option<Self> {
         // Arrow puts the kind of its error before the text.
         let text = text.split_once(" error: ").map_or(text, |(_, text)| text);
         Self::value(text, schema)
-            .or_else(|| Self::date(text, schema))
             .or_else(|| Self::count(text))
             .or_else(|| Self::utf8(text, schema))
             .or_else(|| Self::header(text))
@@ -120,26 +220,11 @@ impl Complaint {
     fn value(text: &str, schema: &Schema) -> Option<Self> {
         let found = VALUE.as_ref()?.captures(text)?;
         let column = name(schema, number(&found, "column")?)?;
-        let value: String = found["value"].chars().take(SHOWN_CHARS_MAX).collect();
         Some(Self {
             line: number(&found, "line")? + 1,
-            what: format!(
-                "column `{column}` wants {}, but there stands `{value}`",
-                &found["type"]
-            ),
+            what: wants(&column, &found["type"], &found["value"]),
             column: Some(column),
-            hint: "mend the row, or declare the column as `utf8` in `schema`, or add the word to `nulls`",
-        })
-    }
-
-    fn date(text: &str, schema: &Schema) -> Option<Self> {
-        let found = DATE.as_ref()?.captures(text)?;
-        let column = name(schema, number(&found, "column")?)?;
-        Some(Self {
-            line: number(&found, "line")? + 1,
-            what: format!("column `{column}`: {}", &found["why"]),
-            column: Some(column),
-            hint: "mend the row, or declare the column as `utf8` in `schema`",
+            hint: VALUE_HINT,
         })
     }
 
@@ -185,6 +270,11 @@ impl Complaint {
             hint: "all files of an input need the same columns in the same order; `header = false` ignores names",
         })
     }
+}
+
+fn wants(column: &str, wanted: &str, value: &str) -> String {
+    let shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
+    format!("column `{column}` wants {wanted}, but there stands `{shown}`")
 }
 
 fn number(found: &Captures<'_>, group: &str) -> Option<u64> {

@@ -31,6 +31,7 @@ pub(super) async fn cut(
             Splittable::AtRecords(options) => {
                 split::at_records(files, object, options, cuts).await?
             }
+            Splittable::AtLines => split::at_lines(files, object, &cuts).await?,
             Splittable::Never => Vec::new(),
         };
         for (start, end) in ranges(&cuts, object.size) {
@@ -53,8 +54,10 @@ pub(super) async fn cut(
 }
 
 enum Splittable<'a> {
-    /// The reader finds the first record or row group of a range by itself.
+    /// The reader finds the first row group of a range by itself.
     Anywhere,
+    /// A newline ends a record wherever it stands.
+    AtLines,
     /// Quoted values may contain newlines: a cut must be proved to lie between two records.
     AtRecords(&'a crate::spec::CsvOptions),
     Never,
@@ -66,7 +69,7 @@ fn splittable(format: &InputFormat) -> Splittable<'_> {
         InputFormat::Json(options)
             if !options.array && options.compression == Compression::None =>
         {
-            Splittable::Anywhere
+            Splittable::AtLines
         }
         InputFormat::Csv(options) if options.compression == Compression::None => {
             Splittable::AtRecords(options)

@@ -3,25 +3,28 @@
 mod csv;
 mod decompress;
 mod diagnose;
+mod exact;
 mod groups;
 mod hive;
 mod ipc;
+mod json;
 mod located;
 mod merge;
 mod parquet;
 mod schema;
 mod split;
+mod text;
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result as DfResult;
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
-    ArrowSource, FileGroup, FileScanConfigBuilder, FileSource, JsonSource, ParquetSource,
+    ArrowSource, FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -30,10 +33,12 @@ use datafusion::logical_expr::Expr;
 use datafusion::object_store::{ObjectMeta, ObjectStore};
 use datafusion::physical_plan::ExecutionPlan;
 
-use self::csv::CsvSource;
+use self::csv::Csv;
+use self::json::Json;
 use self::located::Located;
+use self::text::TextSource;
 use crate::error::{Error, Result};
-use crate::spec::{Compression, Input, InputFormat};
+use crate::spec::{Compression, Input, InputFormat, SchemaSource};
 
 /// The files of an input and the store that holds them.
 #[derive(Clone, Debug)]
@@ -73,6 +78,7 @@ impl Table {
         let hive = hive::Columns::new(&input.partitions, &files.objects)?;
         let file_schema = schema::of(input, files, session).await?;
         refuse_duplicates(&file_schema)?;
+        refuse_types(&file_schema)?;
         hive.refuse_stored(&file_schema)?;
         let table_schema = TableSchema::builder(Arc::clone(&file_schema))
             .with_table_partition_cols(hive.fields())
@@ -142,22 +148,26 @@ async fn file_source(
     files: &Files,
     schema: TableSchema,
 ) -> Result<Arc<dyn FileSource>> {
+    let origin = &files.origin;
     let source: Arc<dyn FileSource> = match &input.format {
         InputFormat::Csv(options) => {
-            Arc::new(CsvSource::new(options.clone(), schema, &files.origin)?)
+            Arc::new(TextSource::new(Csv::new(options.clone())?, schema, origin))
         }
         InputFormat::Json(options) => {
-            Arc::new(JsonSource::new(schema).with_newline_delimited(!options.array))
+            let json = Json {
+                array: options.array,
+                closed: !matches!(options.schema, SchemaSource::Explicit(_)),
+            };
+            Arc::new(TextSource::new(json, schema, origin))
         }
-        // Reads row groups by a way of its own, and names columns and pages in its errors.
-        InputFormat::Parquet => return Ok(Arc::new(ParquetSource::new(schema))),
+        InputFormat::Parquet => Arc::new(ParquetSource::new(schema)),
         InputFormat::Arrow if ipc::is_file(files).await? => {
             Arc::new(ArrowSource::new_file_source(schema))
         }
         InputFormat::Arrow => Arc::new(ArrowSource::new_stream_file_source(schema)),
     };
     let diagnosis = diagnose::Diagnosis::new(&input.format);
-    let located = Located::new(source, &files.origin, diagnosis);
+    let located = Located::new(source, origin, diagnosis);
     Ok(Arc::new(match text_compression(&input.format) {
         Some(compression) => located.decompress(compression),
         None => located,
@@ -170,6 +180,30 @@ fn text_compression(format: &InputFormat) -> Option<Compression> {
         InputFormat::Csv(options) => Some(options.compression),
         InputFormat::Json(options) => Some(options.compression),
         InputFormat::Parquet | InputFormat::Arrow => None,
+    }
+}
+
+/// Refuses types that no transform and hardly an output takes, before a row of them is read.
+fn refuse_types(schema: &Schema) -> Result<()> {
+    let refused = |field: &&Arc<Field>| {
+        let alone = Schema::new(vec![Arc::clone(field)]);
+        alone.flattened_fields().iter().any(|part| {
+            use DataType::{LargeListView, ListView, RunEndEncoded, Union};
+            matches!(
+                part.data_type(),
+                Union(..) | RunEndEncoded(..) | ListView(_) | LargeListView(_)
+            )
+        })
+    };
+    match schema.fields().iter().find(refused) {
+        None => Ok(()),
+        Some(field) => Err(Error::input(format!(
+            "column `{}` is of type {}, which is not read",
+            field.name(),
+            field.data_type()
+        ))
+        .fact("column", field.name())
+        .hint("write the file with the column in a plain type, or without it")),
     }
 }
 

@@ -1,8 +1,7 @@
 //! The schema of an input: given, stored in the files, or inferred from a bounded number of rows.
 //!
-//! Inference is a guess from the first rows. Where a later value does not fit, the run fails, with two
-//! exceptions that Arrow's CSV parser makes: in a column of dates the time of day of a later value is
-//! dropped, and in a column of times whatever is finer than its unit. A declared schema is no guess.
+//! Inference is a guess from the first rows. Where a later value does not fit, or a later record has a column
+//! that the first ones had not, the run fails. A declared schema is no guess.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use datafusion::object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as 
 use futures::TryStreamExt;
 
 use super::csv::null_pattern;
-use super::decompress::{ByteOrderMark, TextStore};
+use super::decompress::TextStore;
 use super::merge::{self, Found, Types};
 use super::{Files, ipc, parquet, text_compression};
 use crate::error::{Error, Result};
@@ -121,7 +120,7 @@ async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u
         options
     };
     let compression = text_compression(&input.format).unwrap_or(Compression::None);
-    let store = TextStore::new(Arc::clone(&files.store), compression, ByteOrderMark::Remove);
+    let store = TextStore::new(Arc::clone(&files.store), compression);
     let found = store.get_opts(&object.location, options).await;
     let mut chunks = found.map_err(failed)?.into_stream();
     let mut text = Vec::new();
@@ -159,7 +158,7 @@ fn csv(options: &CsvOptions, text: &[u8], rows: usize) -> Result<(Schema, usize)
 /// The type to read a column of CSV with.
 ///
 /// A column without a single value could be anything; text holds whatever comes. Times get at least
-/// microseconds, since Arrow's parser drops what is finer than the type without a word.
+/// microseconds, or a later value with a finer one would not fit.
 fn known(field: &Field) -> Field {
     let data_type = match field.data_type() {
         DataType::Null => DataType::Utf8,

@@ -5,8 +5,10 @@
 //! stand only around whole values, the newlines outside of them end records. Where one stands
 //! anywhere else, or an escape character is in use, the file is not cut at all.
 
-use datafusion::object_store::{GetOptions, GetRange, ObjectMeta};
+use bytes::Bytes;
+use datafusion::object_store::{GetOptions, GetRange, ObjectMeta, Result as StoreResult};
 use futures::TryStreamExt;
+use futures::stream::BoxStream;
 
 use super::Files;
 use crate::error::Result;
@@ -20,25 +22,18 @@ pub(super) async fn at_records(
     options: &CsvOptions,
     wanted: Vec<u64>,
 ) -> Result<Vec<u64>> {
-    let proven = options.multiline == Some(false);
+    if options.multiline == Some(false) {
+        return at_lines(files, object, &wanted).await;
+    }
     let refused = options.multiline == Some(true) || options.escape.is_some();
     // A remote file would have to be read twice, so there the user has to say it.
-    if wanted.is_empty() || (!proven && (refused || !files.local)) {
+    if wanted.is_empty() || refused || !files.local {
         return Ok(Vec::new());
     }
-    let mut search = Search::new(options, proven, wanted);
-    let start = if proven { search.first_cut() } else { 0 };
-    let range = GetRange::Offset(start);
-    let options = GetOptions::new().with_range(Some(range));
-    let failed = |error| storage_error(&files.name(object), error);
-    let mut chunks = files
-        .store
-        .get_opts(&object.location, options)
-        .await
-        .map_err(failed)?
-        .into_stream();
-    let mut offset = start;
-    while let Some(chunk) = chunks.try_next().await.map_err(failed)? {
+    let mut search = Search::new(options, wanted);
+    let mut offset = 0;
+    let mut chunks = from(files, object, offset).await?;
+    while let Some(chunk) = next(files, object, &mut chunks).await? {
         if !search.feed(&chunk, offset) {
             break;
         }
@@ -47,13 +42,51 @@ pub(super) async fn at_records(
     Ok(search.finish(object.size))
 }
 
+/// Moves each of `wanted` to the start of the next line, or drops it.
+pub(super) async fn at_lines(
+    files: &Files,
+    object: &ObjectMeta,
+    wanted: &[u64],
+) -> Result<Vec<u64>> {
+    let mut found: Vec<u64> = Vec::new();
+    for &cut in wanted {
+        if found.last().is_some_and(|&last| last >= cut) {
+            continue;
+        }
+        // A cut right behind a newline is good as it is, hence the byte before it.
+        let mut offset = cut.saturating_sub(1);
+        let mut chunks = from(files, object, offset).await?;
+        while let Some(chunk) = next(files, object, &mut chunks).await? {
+            if let Some(newline) = memchr::memchr(b'\n', &chunk) {
+                found.push(offset + newline as u64 + 1);
+                break;
+            }
+            offset += chunk.len() as u64;
+        }
+    }
+    found.retain(|&cut| cut < object.size);
+    Ok(found)
+}
+
+type Chunks = BoxStream<'static, StoreResult<Bytes>>;
+
+async fn from(files: &Files, object: &ObjectMeta, offset: u64) -> Result<Chunks> {
+    let options = GetOptions::new().with_range(Some(GetRange::Offset(offset)));
+    let found = files.store.get_opts(&object.location, options).await;
+    let found = found.map_err(|error| storage_error(&files.name(object), error))?;
+    Ok(found.into_stream())
+}
+
+async fn next(files: &Files, object: &ObjectMeta, chunks: &mut Chunks) -> Result<Option<Bytes>> {
+    let chunk = chunks.try_next().await;
+    chunk.map_err(|error| storage_error(&files.name(object), error))
+}
+
 /// The state of the search between two chunks.
 #[derive(Debug)]
 struct Search {
     quote: u8,
     delimiter: u8,
-    /// Whether newlines are known to end records, so that quotes do not matter.
-    proven: bool,
     /// Cuts not placed yet, the next one last.
     wanted: Vec<u64>,
     found: Vec<u64>,
@@ -65,12 +98,11 @@ struct Search {
 }
 
 impl Search {
-    fn new(options: &CsvOptions, proven: bool, mut wanted: Vec<u64>) -> Self {
+    fn new(options: &CsvOptions, mut wanted: Vec<u64>) -> Self {
         wanted.reverse();
         Self {
             quote: options.quote,
             delimiter: options.delimiter,
-            proven,
             wanted,
             found: Vec::new(),
             quoted: false,
@@ -78,10 +110,6 @@ impl Search {
             last: b'\n',
             irregular: false,
         }
-    }
-
-    fn first_cut(&self) -> u64 {
-        self.wanted.last().copied().unwrap_or(0)
     }
 
     /// Looks at the bytes from `offset` on; false when there is nothing left to find.
@@ -107,11 +135,7 @@ impl Search {
             self.pending_quote = false;
             return self.after_quote(rest);
         }
-        let quote = if self.proven {
-            None
-        } else {
-            memchr::memchr(self.quote, rest)
-        };
+        let quote = memchr::memchr(self.quote, rest);
         let clear = quote.unwrap_or(rest.len());
         if !self.quoted {
             self.place_cuts(rest.get(..clear).unwrap_or_default(), offset + from as u64);

@@ -14,9 +14,13 @@ use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression as ParquetCompression, GzipLevel, ZstdLevel};
 use datafusion::parquet::file::properties::WriterProperties;
 
-use super::{dictionary, lossless};
+use super::{dictionary, finite, lossless};
 use crate::error::{Error, Result};
 use crate::spec::{Compression, CsvOutput, OutputFormat, ParquetOutput};
+
+/// Encoded bytes after which a row group ends, however few its rows: it is collected in memory, and tables
+/// of thousands of columns, or of fat rows, would take gigabytes. What readers are tuned for, too.
+const ROW_GROUP_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Encoded bytes on their way from an encoder to the store. The encoder owns a writer, so both ends
 /// share the buffer; a file is written by one task at a time, so the lock is never contended.
@@ -97,7 +101,8 @@ enum Format {
     /// The schema is that of the file where it is not that of the rows.
     Parquet(Box<ArrowWriter<Drain>>, Option<SchemaRef>),
     Csv(Box<arrow::csv::Writer<Text>>),
-    Ndjson(Box<LineDelimitedWriter<Text>>),
+    /// With the rows that were written.
+    Ndjson(Box<LineDelimitedWriter<Text>>, u64),
     Arrow(Box<FileWriter<Drain>>),
     Finished,
 }
@@ -122,7 +127,7 @@ impl Encoder {
             OutputFormat::Csv(options) => csv(options, drain.clone())?,
             OutputFormat::Ndjson { compression } => {
                 let text = Text::new(*compression, drain.clone())?;
-                Format::Ndjson(Box::new(LineDelimitedWriter::new(text)))
+                Format::Ndjson(Box::new(LineDelimitedWriter::new(text)), 0)
             }
             OutputFormat::Arrow { compression } => arrow_file(*compression, schema, drain.clone())?,
         };
@@ -141,7 +146,11 @@ impl Encoder {
                 writer.write(&rows).map_err(failed)
             }
             Format::Csv(writer) => writer.write(rows).map_err(failed),
-            Format::Ndjson(writer) => writer.write(rows).map_err(failed),
+            Format::Ndjson(writer, written) => {
+                finite::check(rows, *written)?;
+                *written += rows.num_rows() as u64;
+                writer.write(rows).map_err(failed)
+            }
             Format::Arrow(writer) => writer.write(rows).map_err(failed),
             Format::Finished => Err(Error::internal("write to a finished file")),
         }
@@ -168,7 +177,7 @@ impl Encoder {
         match std::mem::replace(&mut self.format, Format::Finished) {
             Format::Parquet(writer, _) => writer.close().map(drop).map_err(failed),
             Format::Csv(writer) => writer.into_inner().finish().map_err(failed),
-            Format::Ndjson(mut writer) => {
+            Format::Ndjson(mut writer, _) => {
                 writer.finish().map_err(failed)?;
                 writer.into_inner().finish().map_err(failed)
             }
@@ -196,6 +205,7 @@ fn parquet(
     let mut properties = WriterProperties::builder()
         .set_compression(compression)
         .set_max_row_group_row_count(Some(options.row_group_rows))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
         .set_created_by(concat!("sluicegate ", env!("CARGO_PKG_VERSION")).to_owned());
     for column in dictionary::useless(first) {
         properties = properties.set_column_dictionary_enabled(column, false);

@@ -2,6 +2,7 @@
 
 mod dictionary;
 mod encoder;
+mod finite;
 mod hive;
 mod lossless;
 

@@ -173,6 +173,17 @@ fn unknown_scheme_gets_nearest() {
     );
 }
 
+#[test]
+fn a_web_address_names_one_file_where_it_is_relative_too() {
+    let base = Uri::parse_folder("https://host/data").unwrap();
+    for text in [".", "folder/", "part-*.csv", "a?b"] {
+        let error = Uri::parse(text, Some(&base)).unwrap_err().to_string();
+        assert_eq!(error, "web address is a folder or a glob", "{text}");
+    }
+    let file = Uri::parse("a.csv", Some(&base)).unwrap();
+    assert_eq!(file.to_string(), "https://host/data/a.csv");
+}
+
 proptest! {
     #[test]
     fn arbitrary_text_never_panics(text in "\\PC{0,60}") {

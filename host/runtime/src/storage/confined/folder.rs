@@ -218,6 +218,14 @@ pub(super) fn failure(location: &Path, error: io::Error) -> Error {
     }
 }
 
+/// An error of ours, which says more than those of stores can.
+pub(super) fn ours(error: crate::error::Error) -> Error {
+    Error::Generic {
+        store: "file",
+        source: error.into(),
+    }
+}
+
 /// What is known of a regular file.
 pub(super) fn object_meta(location: Path, metadata: &Metadata) -> Result<ObjectMeta> {
     use cap_std::fs::MetadataExt as _;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use cap_std::fs::Metadata;
 use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
@@ -13,7 +14,7 @@ use object_store::{
 };
 use tokio::task::JoinHandle;
 
-use super::folder::{Folder, failure, object_meta, relative};
+use super::folder::{Folder, failure, object_meta, ours, relative};
 
 /// Bytes of one piece. Large enough that handing it over costs nothing beside reading it, small
 /// enough to stay in a core's cache and in an allocator's reach.
@@ -32,30 +33,30 @@ pub(super) struct Opened {
 /// Opens a regular file.
 pub(super) fn open(folder: &Folder, location: &Path) -> Result<Opened> {
     let path = relative(location)?;
-    let open = || {
-        let dir = folder.dir()?;
-        // Opening a named pipe would wait for a writer, so it must not come to that.
-        if !dir.metadata(&path)?.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "not a regular file",
-            ));
-        }
-        let file = dir.open(&path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "not a regular file",
-            ));
-        }
-        Ok((file, metadata))
-    };
-    let (file, metadata) = open().map_err(|error| failure(location, error))?;
+    let failed = |error| failure(location, error);
+    let dir = folder.dir().map_err(failed)?;
+    // Opening a named pipe would wait for a writer, so it must not come to that.
+    refuse_special(location, &dir.metadata(&path).map_err(failed)?)?;
+    let file = dir.open(&path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    refuse_special(location, &metadata)?;
     Ok(Opened {
         file: file.into_std(),
         meta: object_meta(location.clone(), &metadata)?,
     })
+}
+
+/// A folder is no object, and a device or a pipe is nothing that could be read to its end.
+fn refuse_special(location: &Path, metadata: &Metadata) -> Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    if metadata.is_dir() {
+        return Err(failure(location, io::ErrorKind::NotFound.into()));
+    }
+    Err(ours(crate::error::Error::input(format!(
+        "`{location}` is no regular file"
+    ))))
 }
 
 /// Opens a file for the range that is asked for, and reads the first piece of it.

@@ -9,7 +9,7 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, Result};
 
-use super::folder::{Folder, failure, is_temporary, object_meta, relative};
+use super::folder::{Folder, failure, is_temporary, object_meta, ours, relative};
 
 /// Folders within folders that are listed; a deeper tree is no data set.
 const DEPTH_MAX: usize = 64;
@@ -115,19 +115,24 @@ fn add(level: &mut Level, dir: &Dir, prefix: &Path, entry: &DirEntry) -> Result<
     match dir.metadata(&name) {
         Ok(metadata) if metadata.is_file() => level.objects.push(object_meta(location, &metadata)?),
         Ok(metadata) if metadata.is_dir() && !hidden => {
-            let source = "a symbolic link to a folder is not followed".into();
-            return Err(Error::PermissionDenied {
-                path: location.to_string(),
-                source,
-            });
+            return Err(link(&location, "to a folder, which is not followed"));
         }
         Ok(_) => {}
         // A link to nothing, or a file that went away meanwhile.
         Err(error) if is_absent(&error) => {}
         Err(_) if hidden => {}
+        Err(_) if file_type.is_symlink() => {
+            return Err(link(&location, "that leads out of its folder"));
+        }
         Err(error) => return Err(failure(&location, error)),
     }
     Ok(())
+}
+
+fn link(location: &Path, what: &str) -> Error {
+    let message = format!("`{location}` is a symbolic link {what}");
+    let hint = "remove the link, or put in its place what it leads to; that can also be an input of its own";
+    ours(crate::error::Error::storage(message).hint(hint))
 }
 
 /// The location of `name` in `prefix`, if it can have one.

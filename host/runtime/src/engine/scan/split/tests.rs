@@ -18,7 +18,7 @@ fn options() -> CsvOptions {
 }
 
 fn cuts(text: &[u8], wanted: &[u64], chunk: usize) -> Vec<u64> {
-    let mut search = Search::new(&options(), false, wanted.to_vec());
+    let mut search = Search::new(&options(), wanted.to_vec());
     let mut offset = 0;
     for piece in text.chunks(chunk) {
         if !search.feed(piece, offset) {
