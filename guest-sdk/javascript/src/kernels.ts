@@ -62,7 +62,9 @@ export const portable: Kernels = {
   decode: (bytes) => new TextDecoder().decode(bytes),
   arithmetic(op, format, left, right) {
     const [a, b] = [typed(format, left), typed(format, right)] as [Float64Array, Float64Array];
-    const [apply, out, step] = [OPERATIONS[op]!, a.slice(), b.length === 1 ? 0 : 1];
+    // A product of 32 bits can have more digits than a float.
+    const apply = op === 2 && "iI".includes(KERNEL_FORMATS[format]!) ? Math.imul : OPERATIONS[op]!;
+    const [out, step] = [a.slice(), b.length === 1 ? 0 : 1];
     for (let row = 0; row < out.length; row++) out[row] = apply(a[row]!, b[row * step]!);
     return bytesOf(out);
   },
