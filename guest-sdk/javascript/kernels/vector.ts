@@ -32,6 +32,38 @@ export function decode(bytes: usize, size: usize, to: usize): void {
   memory.copy(list(to, size), bytes, size);
 }
 
+/** How many units of UTF-16 the character has that starts with this byte; none within a character. */
+// @ts-ignore: decorator
+@inline
+function unitsOf(byte: u8): u32 {
+  return u32((byte & 0xc0) != 0x80) + u32(byte >= 0xf0);
+}
+
+export function units(bytes: usize, size: usize, offsets: usize, offsetsSize: usize, to: usize): void {
+  const out = list(to, offsetsSize);
+  let at = bytes;
+  let count: u32 = 0;
+  for (let row: usize = 0; row < offsetsSize; row += 4) {
+    const end = bytes + load<u32>(offsets + row);
+    for (; at < end; at++) count += unitsOf(load<u8>(at));
+    store<u32>(out + row, count);
+  }
+}
+
+export function offsets(bytes: usize, size: usize, units: usize, unitsSize: usize, to: usize): void {
+  const out = list(to, unitsSize);
+  const end = bytes + size;
+  let at = bytes;
+  let count: u32 = 0;
+  for (let row: usize = 0; row < unitsSize; row += 4) {
+    const wanted = load<u32>(units + row);
+    for (; at < end && count < wanted; at++) count += unitsOf(load<u8>(at));
+    // The rest of the last character.
+    while (at < end && (load<u8>(at) & 0xc0) == 0x80) at++;
+    store<u32>(out + row, at - bytes);
+  }
+}
+
 export function arithmetic(op: u32, format: u32, left: usize, size: usize, right: usize, rightSize: usize, to: usize): void {
   const out = list(to, size);
   switch (format) {

@@ -4,7 +4,7 @@ import { arrayOf, Column, decode } from "./column.ts";
 import { Fault } from "./fault.ts";
 import { Filter } from "./filter.ts";
 import type { FlatArray } from "./flat.ts";
-import { bytesOf, INLINE_MAX, kernels } from "./kernels.ts";
+import { bytesOf, INLINE_MAX, kernels, view } from "./kernels.ts";
 import { DataType, numericOf, widthOf, type DayTime, type MonthDayNano, type Numeric, type NumericConstructor } from "./types.ts";
 
 /** What a column can be made of: a column, a typed array, or values in order with `null` for null. */
@@ -95,20 +95,24 @@ function offsets(format: string, sizes: number[]): Uint8Array {
   return bytesOf(Int32Array.from(out));
 }
 
-/** Offsets and bytes of texts: encoded in one go, which is enough where all is ASCII. */
+/** Offsets and bytes of texts, encoded in one go. */
 function texts(type: DataType, list: unknown[]): Uint8Array[] {
   const wrong = list.findIndex((value) => typeof value !== "string" && value !== null && value !== undefined);
   if (wrong >= 0) throw misfit(type, wrong, list[wrong]);
-  const joined = (list as string[]).join("");
-  const bytes = encode(joined);
-  const ascii = bytes.length === joined.length;
-  const sizes = (list as string[]).map((text) => (text ? (ascii ? text.length : encode(text).length) : 0));
-  return [offsets(type.format, sizes), bytes];
+  let given = list as (string | null)[];
+  let bytes = encode(given.join(""));
+  const sizes = (): number[] => given.map((text) => text?.length ?? 0);
+  if (bytes.length === sizes().reduce((sum, size) => sum + size, 0)) return [offsets(type.format, sizes()), bytes];
+  if (!given.every((text) => text?.isWellFormed?.() ?? true)) {
+    given = given.map((text) => text?.toWellFormed() ?? null);
+    bytes = encode(given.join(""));
+  }
+  const ends = view(Int32Array, kernels.offsets(bytes, offsets("u", sizes())));
+  return [isLarge(type.format) ? bytesOf(BigInt64Array.from(ends as Int32Array, BigInt)) : bytesOf(ends), bytes];
 }
 
 /** Lone surrogates have no UTF-8; they become the replacement character. */
-const encode = (text: string): Uint8Array =>
-  kernels.encode((text as string & { toWellFormed?: () => string }).toWellFormed?.() ?? text);
+const encode = (text: string): Uint8Array => kernels.encode(text.toWellFormed?.() ?? text);
 
 function binaryOf(type: DataType, value: unknown, row: number): Uint8Array {
   if (value instanceof Uint8Array) return value;

@@ -200,16 +200,19 @@ function pairs(offsets: Uint8Array, [entries]: Column[]): (row: number) => unkno
   return (row) => slice(entries!, Number(at[row]), Number(at[row + 1])).map((entry) => Object.values(entry as object));
 }
 
-/** Text is decoded in one go, as it nearly always is ASCII, whose bytes and characters count the same. */
+/** Text is decoded in one go, the values are cut out of it; where all is ASCII, bytes and characters count the same. */
 function bytes(format: string, length: number, offsets: Uint8Array, data: Uint8Array): (row: number) => unknown {
-  const at = offsetsOf(format, offsets);
-  const range = (row: number): [number, number] => [Number(at[row]), Number(at[row + 1])];
-  if (format === "z" || format === "Z") return (row) => data.slice(...range(row));
+  let at = offsetsOf(format, offsets);
+  if (format === "z" || format === "Z") return (row) => data.slice(Number(at[row]), Number(at[row + 1]));
   let all: string | undefined;
   return (row) => {
-    all ??= kernels.decode(data.subarray(0, length ? Number(at[length]) : 0));
-    const [start, end] = range(row);
-    return all.length === Number(at[length]) ? all.slice(start, end) : kernels.decode(data.subarray(start, end));
+    if (all === undefined) {
+      const used = data.subarray(0, length ? Number(at[length]) : 0);
+      all = kernels.decode(used);
+      at = Int32Array.from(at.subarray(0, length + 1) as Int32Array, Number);
+      if (all.length < used.length) at = view(Int32Array, kernels.units(used, bytesOf(at)));
+    }
+    return all.slice(at[row] as number, at[row + 1] as number);
   };
 }
 

@@ -20,6 +20,10 @@ export interface Kernels {
   encode(text: string): Uint8Array;
   /** The text that UTF-8 bytes are. */
   decode(bytes: Uint8Array): string;
+  /** Where texts end in UTF-16, by where their bytes do; 32 bits each. */
+  units(bytes: Uint8Array, offsets: Uint8Array): Uint8Array;
+  /** Where the bytes of texts end, by where they do in UTF-16. */
+  offsets(bytes: Uint8Array, units: Uint8Array): Uint8Array;
   /** `left op right` for each value; `right` may be one value for all. Integers wrap; only floats divide. */
   arithmetic(op: number, format: number, left: Uint8Array, right: Uint8Array): Uint8Array;
   /** A bit for each value. */
@@ -51,6 +55,9 @@ export const bytesOf = (values: ArrayBufferView): Uint8Array =>
 
 const typed = (format: number, bytes: Uint8Array): Numeric => view(numericOf(KERNEL_FORMATS[format]!)!, bytes);
 
+/** How many units of UTF-16 the character has that starts with this byte; none within a character. */
+const unitsOf = (byte: number): number => ((byte & 0xc0) === 0x80 ? 0 : byte >= 0xf0 ? 2 : 1);
+
 const OPERATIONS: ((a: number, b: number) => number)[] = [(a, b) => a + b, (a, b) => a - b, (a, b) => a * b, (a, b) => a / b];
 const TESTS: ((a: number | bigint, b: number | bigint) => boolean)[] = [
   (a, b) => a === b, (a, b) => a !== b, (a, b) => a < b, (a, b) => a <= b, (a, b) => a > b, (a, b) => a >= b,
@@ -58,8 +65,34 @@ const TESTS: ((a: number | bigint, b: number | bigint) => boolean)[] = [
 
 /** What the kernels mean, in JavaScript. */
 export const portable: Kernels = {
-  encode: (text) => new TextEncoder().encode(text),
-  decode: (bytes) => new TextDecoder().decode(bytes),
+  // QuickJS has no coders of its own, and its native ones are not there yet while a component is built.
+  encode: (text) =>
+    typeof TextEncoder === "undefined"
+      ? Uint8Array.from(unescape(encodeURIComponent(text)), (char) => char.charCodeAt(0))
+      : new TextEncoder().encode(text),
+  decode: (bytes) =>
+    typeof TextDecoder === "undefined"
+      ? decodeURIComponent(escape(Array.from(bytes, (byte) => String.fromCharCode(byte)).join("")))
+      : new TextDecoder().decode(bytes),
+  units(bytes, offsets) {
+    const ends = view(Uint32Array, offsets) as Uint32Array;
+    let [at, count] = [0, 0];
+    const out = ends.map((end) => {
+      for (; at < end; at++) count += unitsOf(bytes[at]!);
+      return count;
+    });
+    return bytesOf(out);
+  },
+  offsets(bytes, units) {
+    const ends = view(Uint32Array, units) as Uint32Array;
+    let [at, count] = [0, 0];
+    const out = ends.map((end) => {
+      while (count < end) count += unitsOf(bytes[at++]!);
+      while (unitsOf(bytes[at] ?? 0) === 0) at++;
+      return at;
+    });
+    return bytesOf(out);
+  },
   arithmetic(op, format, left, right) {
     const [a, b] = [typed(format, left), typed(format, right)] as [Float64Array, Float64Array];
     // A product of 32 bits can have more digits than a float.

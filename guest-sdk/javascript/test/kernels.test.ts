@@ -69,6 +69,17 @@ test("arithmetic, comparisons and conversions", () => {
   }
 });
 
+test("offsets of texts in bytes and in UTF-16", () => {
+  const texts = ["", "a", "ä€", "😀😀", "", "x😀", ""];
+  const ends = (lengths: number[]): Uint8Array => bytesOf(Uint32Array.from([0, ...lengths].map(((sum) => (length) => (sum += length))(0))));
+  const bytes = portable.encode(texts.join(""));
+  const [inBytes, inUnits] = [ends(texts.map((text) => portable.encode(text).length)), ends(texts.map((text) => text.length))];
+  for (const { units, offsets } of [portable, native()] as unknown as Kernels[]) {
+    assert.deepEqual(units(bytes, inBytes), inUnits);
+    assert.deepEqual(offsets(bytes, inUnits), inBytes);
+  }
+});
+
 test("selection, buckets, labels and views", () => {
   const wasm = native();
   const bits = Uint8Array.from({ length: 13 }, (_, byte) => byte * 41);

@@ -72,6 +72,12 @@ for (const [type, values] of CASES) {
   }
 }
 
+test("a lone surrogate becomes the replacement character, and no neighbour completes it", () => {
+  const [high, low] = ["\ud83d", "\ude00"];
+  const { rows } = new Harness(echo, { x: t.utf8 }).process({ x: [high, low, "a" + high, "b"] });
+  assert.deepEqual(rows.map((row) => row.x), ["\ufffd", "\ufffd", "a\ufffd", "b"]);
+});
+
 test("a value that does not fit names its column, its row and the type", () => {
   const say = (type: t.DataType, value: unknown): void => {
     const definition = t.transform({
