@@ -63,6 +63,11 @@ export class Column<V = unknown> implements Iterable<V | null> {
     else for (let row = 0; row < length; row++) yield this.get(row);
   }
 
+  /** The rows that are null. */
+  nulls(): Filter {
+    return (validRows(this as Column) ?? Filter.all(this.length)).not();
+  }
+
   /** All values. */
   toArray(): (V | null)[] {
     const { length, value, nullCount } = this;
@@ -113,7 +118,7 @@ export class Column<V = unknown> implements Iterable<V | null> {
     if (format < 0) throw Fault.data(`\`${name}\` is for integers and floats, not for a column of type ${this.type}`);
     const left = bytesOf(this.values);
     if (!(right instanceof Column)) {
-      const scalar = new (numericOf(this.type.format)!)(1) as unknown[] & Numeric;
+      const scalar = new (numericOf(this.type.format)!)(1) as { [index: number]: unknown } & ArrayBufferView;
       scalar[0] = typeof scalar[0] === "bigint" ? BigInt(right as number) : right;
       return [format, left, bytesOf(scalar), validRows(this)];
     }

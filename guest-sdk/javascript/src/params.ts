@@ -10,6 +10,8 @@ export interface Param<T> {
   readonly parse: (value: unknown) => T | undefined;
   /** The value where the application sets none; without this, it must. */
   readonly default?: T | undefined;
+  /** Whether it may be left out without a default; it is `undefined` then. */
+  readonly isOptional?: boolean;
 }
 
 type Options<T> = { default?: T };
@@ -31,6 +33,9 @@ export const string = (options: Options<string> = {}): Param<string> =>
 
 export const boolean = (options: Options<boolean> = {}): Param<boolean> =>
   param("a boolean", (value) => (typeof value === "boolean" ? value : undefined), options);
+
+/** A parameter that may be left out, and is `undefined` then. */
+export const optional = <T>(inner: Param<T>): Param<T | undefined> => ({ ...inner, isOptional: true });
 
 /** One of these texts. */
 export const oneOf = <const T extends string>(values: readonly T[], options: Options<T> = {}): Param<T> =>
@@ -65,9 +70,9 @@ export function parseParams<P extends Record<string, Param<unknown>>>(declared: 
   return Object.fromEntries(values) as ParamsOf<P>;
 }
 
-function valueOf(name: string, { expected, parse, default: fallback }: Param<unknown>, given: unknown): unknown {
+function valueOf(name: string, { expected, parse, default: fallback, isOptional }: Param<unknown>, given: unknown): unknown {
   if (given === undefined) {
-    if (fallback === undefined) throw Fault.invalid(`parameter \`${name}\` is missing; the application must set it to ${expected}`);
+    if (fallback === undefined && !isOptional) throw Fault.invalid(`parameter \`${name}\` is missing; the application must set it to ${expected}`);
     return fallback;
   }
   const value = parse(given);

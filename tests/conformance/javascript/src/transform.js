@@ -4,8 +4,8 @@ import { Fault, Filter, bool, float64, int64, log, param, transform, uint32, uin
 
 const params = {
   mode: param.string(),
-  text: param.string({ default: "" }),
-  whole: param.integer({ default: 0 }),
+  text: param.optional(param.string()),
+  whole: param.optional(param.integer()),
   real: param.number({ default: 1.5 }),
   flag: param.boolean({ default: false }),
   list: param.array(param.string(), { default: [] }),
@@ -53,9 +53,14 @@ const MODES = {
     };
   },
 
-  params(plan, { text, whole, real, flag, list }) {
-    plan.passAll().compute("params", utf8).stateless();
-    const shown = JSON.stringify({ text, whole, real, flag, list });
+  params(plan, given) {
+    for (const name of ["text", "whole"]) if (given[name] === undefined) throw Fault.invalid(`parameter \`${name}\` is missing`);
+    plan.passAll().compute("params", utf8, { nullable: false }).stateless();
+    const { text, whole, real, flag, list } = given;
+    // JavaScript writes a whole float without a point.
+    const point = Number.isInteger(real) ? real.toFixed(1) : String(real);
+    const members = { text: JSON.stringify(text), whole, real: point, flag, list: JSON.stringify(list) };
+    const shown = `{${Object.entries(members).map(([name, json]) => `"${name}":${json}`).join()}}`;
     return (batch, out) => out.all({ params: new Array(batch.length).fill(shown) });
   },
 
@@ -65,21 +70,21 @@ const MODES = {
   },
 
   "fault-data"(plan) {
-    plan.passAll();
+    plan.passAll().stateless();
     return () => {
       throw Fault.data("bad data");
     };
   },
 
   "fault-transient"(plan) {
-    plan.passAll();
+    plan.passAll().stateless();
     return () => {
       throw Fault.transient("try again");
     };
   },
 
   panic(plan) {
-    plan.passAll();
+    plan.passAll().stateless();
     return () => outer();
   },
 
@@ -91,12 +96,12 @@ const MODES = {
 
   count(plan) {
     const x = plan.read("x", int64);
-    plan.compute("rows", uint64).compute("sum", int64);
+    plan.compute("rows", uint64, { nullable: false }).compute("sum", int64);
     let [rows, sum] = [0, null];
     return {
       process(batch) {
         rows += batch.length;
-        for (const value of batch.column(x)) if (value !== null) sum = (sum ?? 0n) + value;
+        for (const value of batch.column(x)) if (value !== null) sum = BigInt.asIntN(64, (sum ?? 0n) + value);
       },
       finish: (out) => out.rows({ rows: [rows], sum: [sum] }),
     };
@@ -104,9 +109,9 @@ const MODES = {
 
   running(plan) {
     const x = plan.read("x", int64);
-    plan.passAll().compute("total", int64);
+    plan.passAll().compute("total", int64, { nullable: false });
     let total = 0n;
-    return (batch, out) => out.all({ total: batch.column(x).toArray().map((value) => (total += value ?? 0n)) });
+    return (batch, out) => out.all({ total: batch.column(x).toArray().map((value) => (total = BigInt.asIntN(64, total + (value ?? 0n)))) });
   },
 
   many(plan) {
@@ -117,14 +122,14 @@ const MODES = {
   },
 
   spin(plan) {
-    plan.passAll();
+    plan.passAll().stateless();
     return () => {
       for (;;);
     };
   },
 
   grow(plan) {
-    plan.passAll();
+    plan.passAll().stateless();
     return () => {
       for (const kept = []; ; ) kept.push(new Uint8Array(1 << 20));
     };
@@ -161,7 +166,7 @@ export default transform({
   params,
   bind(plan, given) {
     const mode = MODES[given.mode];
-    if (!mode) throw Fault.invalid(`parameter \`mode\`: \`${given.mode}\` is not known; there are ${Object.keys(MODES).join(", ")}`);
+    if (!mode) throw Fault.invalid(`mode \`${given.mode}\` is not known; there are ${Object.keys(MODES).join(", ")}`);
     return mode(plan, given);
   },
 });

@@ -1,4 +1,13 @@
-// The imports of the contract, as both engines give them to a module.
+// What the engines have beyond the language: the imports of the contract, and a little of the web.
+
+declare class TextEncoder {
+  encode(text: string): Uint8Array<ArrayBuffer>;
+}
+declare class TextDecoder {
+  decode(bytes: Uint8Array): string;
+}
+/** Writes to the log of the run. */
+declare const console: Record<"log" | "info" | "debug" | "trace" | "warn" | "error", (...values: unknown[]) => void>;
 
 declare module "sluicegate:transform/input@0.1.0" {
   export function rows(): number;
