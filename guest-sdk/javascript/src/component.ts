@@ -44,16 +44,23 @@ function guarded<A extends unknown[], R>(call: (...args: A) => R): (...args: A) 
     try {
       return call(...args);
     } catch (error) {
+      if (isOutOfMemory(error)) throw error; // Traps, upon which the host tells of its limit.
       throw error instanceof Fault ? { tag: error.kind, val: error.message } : unexpected(error);
     }
   };
 }
 
+/** Frames of a stack that a fault names; the log has them all. */
+const FRAMES_MAX = 8;
+
+const isOutOfMemory = (error: unknown): boolean => error instanceof Error && error.name === "InternalError" && error.message === "out of memory";
+
 function unexpected(error: unknown): { tag: "data"; val: string } {
   const frames = framesOf(error);
   const message = error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${String(error)}`;
   log.error([message, ...frames.map((frame) => `    at ${frame}`)].join("\n"));
-  return { tag: "data", val: frames.length ? `${message} (at ${frames[0]})` : message };
+  const own = frames.filter((frame) => !frame.includes("(sluicegate/")).slice(0, FRAMES_MAX);
+  return { tag: "data", val: own.length ? `${message} (at ${own.join(" < ")})` : message };
 }
 
 /** The frames of a stack, innermost first, as `function (file:line)` of the files that were bundled. */
