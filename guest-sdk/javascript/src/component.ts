@@ -53,7 +53,7 @@ function guarded<A extends unknown[], R>(call: (...args: A) => R): (...args: A) 
 /** Frames of a stack that a fault names; the log has them all. */
 const FRAMES_MAX = 8;
 
-const isOutOfMemory = (error: unknown): boolean => error instanceof Error && error.name === "InternalError" && error.message === "out of memory";
+const isOutOfMemory = (error: unknown): boolean => /\bout of memory$/.test(String(error));
 
 function unexpected(error: unknown): { tag: "data"; val: string } {
   const frames = framesOf(error);
