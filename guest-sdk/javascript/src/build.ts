@@ -73,42 +73,59 @@ function nothing(list: unknown[]): FlatArray[] {
 function numbers(type: DataType, numeric: NumericConstructor, list: unknown[]): Numeric {
   const out = new numeric(list.length) as unknown as (number | bigint)[] & Numeric;
   const [big, exact] = [numeric === BigInt64Array || numeric === BigUint64Array, !/^[efg]$/.test(type.format)];
+  const wanted = big ? "bigint" : "number";
   for (let row = 0; row < list.length; row++) {
-    const value = list[row];
+    let value = list[row];
     if (value === null || value === undefined) continue;
-    const given = big && Number.isInteger(value) ? BigInt(value as number) : value;
-    if (typeof given !== (big ? "bigint" : "number")) throw misfit(type, row, value);
-    out[row] = given as number;
-    if (exact && out[row] !== given) throw misfit(type, row, value);
+    if (big && typeof value === "number" && Number.isInteger(value)) value = BigInt(value);
+    if (typeof value !== wanted) throw misfit(type, row, value);
+    out[row] = value as number;
+    if (exact && out[row] !== value) throw misfit(type, row, value);
   }
   return out;
 }
 
 const isLarge = (format: string): boolean => format === "U" || format === "Z" || format === "+L";
 
+/** The ends of values, behind a zero. */
 function offsets(format: string, sizes: number[]): Uint8Array {
-  const out = new Float64Array(sizes.length + 1);
+  const ends = new Float64Array(sizes.length + 1);
   let end = 0;
-  for (let row = 0; row < sizes.length; row++) out[row + 1] = end += sizes[row]!;
-  if (isLarge(format)) return bytesOf(BigInt64Array.from(Array.from(out, BigInt)));
-  if (end > 0x7fffffff) throw Fault.data(`${end} bytes or items are too many for one column of a batch`);
-  return bytesOf(Int32Array.from(out));
+  for (let row = 0; row < sizes.length; row++) ends[row + 1] = end += sizes[row]!;
+  return offsetBytes(format, ends);
+}
+
+/** The most bytes or items that offsets of 32 bits reach. */
+const OFFSET_MAX = 2 ** 31 - 1;
+
+function offsetBytes(format: string, ends: Float64Array | Int32Array): Uint8Array {
+  if (isLarge(format)) return bytesOf(BigInt64Array.from(Array.from(ends, BigInt)));
+  if (ends.at(-1)! > OFFSET_MAX) throw Fault.data(`${ends.at(-1)} bytes or items are too many for one column of a batch`);
+  return bytesOf(Int32Array.from(ends));
 }
 
 /** Offsets and bytes of texts, encoded in one go. */
 function texts(type: DataType, list: unknown[]): Uint8Array[] {
-  const wrong = list.findIndex((value) => typeof value !== "string" && value !== null && value !== undefined);
-  if (wrong >= 0) throw misfit(type, wrong, list[wrong]);
-  let given = list as (string | null)[];
-  let bytes = encode(given.join(""));
-  const sizes = (): number[] => given.map((text) => text?.length ?? 0);
-  if (bytes.length === sizes().reduce((sum, size) => sum + size, 0)) return [offsets(type.format, sizes()), bytes];
-  if (!given.every((text) => text?.isWellFormed?.() ?? true)) {
-    given = given.map((text) => text?.toWellFormed() ?? null);
-    bytes = encode(given.join(""));
+  const units = unitEnds(type, list);
+  const bytes = encode(list.join(""));
+  if (bytes.length === units.at(-1)) return [offsetBytes(type.format, units), bytes];
+  const isWell = list.every((text) => (text as string | null)?.isWellFormed?.() ?? true);
+  if (!isWell) return texts(type, list.map((text) => (text as string | null)?.toWellFormed()));
+  const ends = view(Int32Array, kernels.offsets(bytes, bytesOf(Int32Array.from(units))));
+  return [offsetBytes(type.format, ends as Int32Array), bytes];
+}
+
+/** Where texts end in UTF-16, one after the other. */
+function unitEnds(type: DataType, list: unknown[]): Float64Array {
+  const ends = new Float64Array(list.length + 1);
+  let end = 0;
+  for (let row = 0; row < list.length; row++) {
+    const text = list[row];
+    if (typeof text === "string") end += text.length;
+    else if (text !== null && text !== undefined) throw misfit(type, row, text);
+    ends[row + 1] = end;
   }
-  const ends = view(Int32Array, kernels.offsets(bytes, offsets("u", sizes())));
-  return [isLarge(type.format) ? bytesOf(BigInt64Array.from(ends as Int32Array, BigInt)) : bytesOf(ends), bytes];
+  return ends;
 }
 
 /** Lone surrogates have no UTF-8; they become the replacement character. */

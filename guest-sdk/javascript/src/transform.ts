@@ -1,12 +1,11 @@
 /** Transforms, and a transform that was bound to a schema and parameters. */
 
-import { decode } from "./column.ts";
+import { decode, type Column } from "./column.ts";
 import { Fault } from "./fault.ts";
 import { fieldsOf, flatten, type FlatField } from "./flat.ts";
 import { Output, type Host } from "./output.ts";
 import { parseParams, type Param, type ParamsOf } from "./params.ts";
 import { Plan, type Read } from "./plan.ts";
-import type { Column } from "./column.ts";
 
 /** One batch: the columns that the plan reads, all of the same length. */
 export class Batch {
@@ -45,7 +44,6 @@ export function transform<P extends Record<string, Param<unknown>> = Record<neve
 }
 
 // A transform of any parameters: they are checked where it is bound.
-// eslint-disable-next-line @typescript-eslint/no-explicit-any
 export type AnyTransform = Transform<any>;
 
 export type FlatOutput = { tag: "pass"; val: number } | { tag: "computed"; val: FlatField[] };
