@@ -57,10 +57,9 @@ export class Column<V = unknown> implements Iterable<V | null> {
     return this.isValid(row) ? this.value(row) : null;
   }
 
-  *[Symbol.iterator](): Generator<V | null, void> {
-    const { length, value } = this;
-    if (this.nullCount === 0) for (let row = 0; row < length; row++) yield value(row);
-    else for (let row = 0; row < length; row++) yield this.get(row);
+  /** An array's own iterator is faster than a generator. */
+  [Symbol.iterator](): ArrayIterator<V | null> {
+    return this.toArray()[Symbol.iterator]();
   }
 
   /** The rows that are null. */
@@ -70,10 +69,12 @@ export class Column<V = unknown> implements Iterable<V | null> {
 
   /** All values. */
   toArray(): (V | null)[] {
-    const { length, value, nullCount } = this;
-    const out = new Array<V | null>(length);
-    if (nullCount === 0) for (let row = 0; row < length; row++) out[row] = value(row);
-    else for (let row = 0; row < length; row++) out[row] = this.get(row);
+    const { length, value, nullCount, type } = this;
+    const isNumeric = !type.dictionary && numericOf(type.format) !== undefined;
+    const out: (V | null)[] = isNumeric ? Array.from(this.values as Iterable<V & (number | bigint)>) : new Array<V>(length);
+    if (!isNumeric && nullCount === 0) for (let row = 0; row < length; row++) out[row] = value(row);
+    else if (!isNumeric) for (let row = 0; row < length; row++) out[row] = this.get(row);
+    else if (nullCount > 0) for (const row of this.nulls().rows()) out[row] = null;
     return out;
   }
 

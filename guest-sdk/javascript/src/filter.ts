@@ -59,8 +59,13 @@ export class Filter {
   }
 
   /** The rows that survive, in order. */
-  *rows(): Generator<number, void> {
-    for (let row = 0; row < this.length; row++) if ((this.bits[row >> 3]! >> (row & 7)) & 1) yield row;
+  rows(): Uint32Array {
+    const [rows, { bits, length }] = [new Uint32Array(this.count), this];
+    for (let row = 0, at = 0; at < rows.length && row < length; row++) {
+      if (bits[row >> 3] === 0) row |= 7;
+      else if ((bits[row >> 3]! >> (row & 7)) & 1) rows[at++] = row;
+    }
+    return rows;
   }
 
   /** Of the rows that survive `rows`, those that survive this too: a filter for what `rows` leaves. */
