@@ -247,3 +247,15 @@ func (a *Array) key(row int) int {
 	}
 	return int(slot[int64](a, row))
 }
+
+// recyclable is the buffers that the next batch may be written into. Those that strings and bytes point into are not,
+// as these may be kept.
+func (a *Array) recyclable() [][]byte {
+	switch {
+	case a.Type.layout() == layoutView || a.Type.Kind == KindFixedBinary:
+		return a.Buffers[:1]
+	case len(a.Buffers) > 2:
+		return a.Buffers[:2]
+	}
+	return a.Buffers
+}

@@ -18,8 +18,8 @@ type Cell interface {
 
 // Column is a slice of values with their nulls. It is what a transform reads, and what it computes.
 //
-// What is read shares the memory of the batch where it can, belongs to the transform, and may be changed in place
-// and emitted; strings and bytes in it may be kept for ever.
+// What is read shares the memory of the batch: it may be changed in place and emitted, but must not be used after
+// Process returned, as the next batch is written there. Only strings and bytes may be kept.
 type Column[T Cell] struct {
 	// Values has a value for each row; that of a null is any.
 	Values []T

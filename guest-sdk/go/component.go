@@ -121,17 +121,55 @@ func liftString(list wireList) string {
 //
 //go:wasmexport cabi_realloc
 func cabiRealloc(old unsafe.Pointer, oldSize, align, size uint32) unsafe.Pointer {
-	const aligned = 16 // what the allocator does for every size that is a multiple of it
 	if size == 0 {
 		return unsafe.Add(nil, align)
 	}
-	var block strings.Builder
-	block.Grow(int(size+aligned-1) &^ (aligned - 1))
-	block.WriteByte(0)
-	p := unsafe.Pointer(unsafe.StringData(block.String()))
+	p := recycled(size)
+	if p == nil {
+		const aligned = 16 // what the allocator does for every size that is a multiple of it
+		var block strings.Builder
+		block.Grow(int(size+aligned-1) &^ (aligned - 1))
+		block.WriteByte(0)
+		p = unsafe.Pointer(unsafe.StringData(block.String()))
+	}
 	copy(unsafe.Slice((*byte)(p), size), unsafe.Slice((*byte)(old), min(oldSize, size)))
 	pin(p)
 	return p
+}
+
+// free is buffers of past batches that the host may write again: memory that is in the cache, and no garbage.
+var free [][]byte
+
+const (
+	freeMax    = 64      // buffers that are kept
+	recycleMin = 1 << 10 // bytes; a smaller buffer costs more to find than to make
+)
+
+// recycled is a free buffer that is large enough, and not much too large; nil where there is none.
+func recycled(size uint32) unsafe.Pointer {
+	if size < recycleMin {
+		return nil
+	}
+	for i, buffer := range free {
+		if n := uint32(len(buffer)); n >= size && n/2 <= size {
+			free[i] = free[len(free)-1]
+			free = free[:len(free)-1]
+			return unsafe.Pointer(unsafe.SliceData(buffer))
+		}
+	}
+	return nil
+}
+
+// recycle takes back the buffers of a column.
+func (imports) recycle(a *Array) {
+	for _, buffer := range a.recyclable() {
+		if len(buffer) >= recycleMin && len(free) < freeMax {
+			free = append(free, buffer)
+		}
+	}
+	for _, child := range a.Children {
+		imports{}.recycle(child)
+	}
 }
 
 var (

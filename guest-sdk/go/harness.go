@@ -257,6 +257,20 @@ func (n *nativeHost) reject(rows []rejection) {
 	}
 }
 
+// recycle spoils the buffers that a component writes again, so that a test notices who kept them.
+func (n *nativeHost) recycle(column *Array) {
+	for _, buffer := range column.recyclable() {
+		for i := range buffer {
+			buffer[i] = spoiled
+		}
+	}
+	for _, child := range column.Children {
+		n.recycle(child)
+	}
+}
+
+const spoiled = 0xa5
+
 // messages stand in for the host's log; tests may run in parallel.
 var messages struct {
 	sync.Mutex

@@ -34,6 +34,7 @@ type host interface {
 	read(n int) [][]flatArray // the first n columns of the plan's reads
 	emit(rows selection, computed [][]flatArray)
 	reject(rows []rejection)
+	recycle(column *Array) // the batch that it is of is over
 }
 
 // Output is where a transform puts its results.

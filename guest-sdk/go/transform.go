@@ -112,6 +112,9 @@ func (i *instance) process(host host) (fault *Fault) {
 		return faultOf(err, FaultData)
 	}
 	out.flush()
+	for _, column := range batch.columns {
+		host.recycle(column)
+	}
 	return nil
 }
 
@@ -143,7 +146,7 @@ func panicked(value any) *Fault {
 	}
 	Error("%s\n%s", message, trimStack(string(debug.Stack())))
 	if place := panicPlace(); place != "" {
-		message += " (" + place + ")"
+		message += ", in " + place
 	}
 	return &Fault{FaultData, message}
 }
@@ -159,7 +162,7 @@ func trimStack(stack string) string {
 	}
 	var kept []string
 	for _, line := range lines {
-		if strings.HasPrefix(line, "sluicegate/sluice.(*instance)") {
+		if strings.HasPrefix(line, ownFrames) {
 			break
 		}
 		if strings.HasPrefix(line, "\t") {
@@ -170,19 +173,27 @@ func trimStack(stack string) string {
 	return strings.Join(kept, "\n")
 }
 
-// panicPlace is the function, file and line of the author's code that panicked.
+// panicPlace is the functions that led to a panic, innermost first, up to this package.
 func panicPlace() string {
-	var counters [64]uintptr // deep enough to pass the frames of the runtime and of this package
+	const framesMax = 64 // deep enough to pass the frames of the runtime
+	const shownMax = 8
+	var counters [framesMax]uintptr
 	frames := runtime.CallersFrames(counters[:runtime.Callers(1, counters[:])])
-	for panicking := false; ; {
-		frame, more := frames.Next()
-		if panicking && !strings.HasPrefix(frame.Function, "runtime.") {
+	var shown []string
+	for panicking, more := false, true; more && len(shown) < shownMax; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		switch {
+		case panicking && strings.HasPrefix(frame.Function, ownFrames):
+			return strings.Join(shown, " < ")
+		case panicking && !strings.HasPrefix(frame.Function, "runtime."):
 			file := frame.File[strings.LastIndexByte(frame.File, '/')+1:]
-			return fmt.Sprintf("%s, %s:%d", frame.Function, file, frame.Line)
+			shown = append(shown, fmt.Sprintf("%s (%s:%d)", frame.Function, file, frame.Line))
 		}
 		panicking = panicking || frame.Function == "runtime.gopanic"
-		if !more {
-			return ""
-		}
 	}
+	return strings.Join(shown, " < ")
 }
+
+// ownFrames is how the functions are named that call a transform.
+const ownFrames = "sluicegate/sluice.(*instance)"

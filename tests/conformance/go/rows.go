@@ -77,8 +77,20 @@ func bindAddOne(plan *sluice.Plan) sluice.Transform {
 	})
 }
 
-// addOne changes values in place, which saves the memory of a second column.
+// addOne
 func addOne[T int64 | float64](values []T) {
+	for len(values) >= 8 {
+		v := (*[8]T)(values)
+		v[0]++
+		v[1]++
+		v[2]++
+		v[3]++
+		v[4]++
+		v[5]++
+		v[6]++
+		v[7]++
+		values = values[8:]
+	}
 	for i := range values {
 		values[i]++
 	}
