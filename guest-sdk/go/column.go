@@ -174,7 +174,7 @@ func (c Column[T]) computed(t Type) (*Array, error) {
 func packTexts[S string | []byte](t Type, values []S, valid Bitmap, validity []byte) [][]byte {
 	total := 0
 	for row, value := range values {
-		if valid.Get(row) {
+		if valid == nil || valid.Get(row) {
 			total += len(value)
 		}
 	}
@@ -213,6 +213,14 @@ func packTexts[S string | []byte](t Type, values []S, valid Bitmap, validity []b
 func joined[O int32 | int64, S string | []byte](values []S, valid Bitmap, total int) (offsets []O, data []byte) {
 	offsets, data = make([]O, len(values)+1), make([]byte, total)
 	end := 0
+	if valid == nil {
+		ends := offsets[1:][:len(values)]
+		for row, value := range values {
+			end += copy(data[end:], value)
+			ends[row] = O(end)
+		}
+		return offsets, data
+	}
 	for row, value := range values {
 		if valid.Get(row) {
 			end += copy(data[end:], value)

@@ -80,23 +80,35 @@ func Keep[T Cell](c Column[T], f *Filter) Column[T] {
 	if f.selected == f.n {
 		return c
 	}
-	kept := Column[T]{Values: make([]T, f.selected)}
-	if c.Valid != nil {
-		kept.Valid = make(Bitmap, bytesFor(f.selected))
-	}
-	to := 0
-	for i, eight := range f.bits {
-		if 8*i+8 > f.n {
-			eight &= 1<<(f.n&7) - 1
+	values, to := make([]T, f.selected), 0
+	for i, eight := range f.bits[:bytesFor(f.n)] {
+		if eight == 0xff && 8*i+8 <= f.n {
+			*(*[8]T)(values[to:]) = *(*[8]T)(c.Values[8*i:])
+			to += 8
+			continue
 		}
-		for ; eight != 0; eight &= eight - 1 {
-			row := 8*i + bits.TrailingZeros8(eight)
-			kept.Values[to] = c.Values[row]
-			if c.Valid != nil && c.Valid.Get(row) {
-				kept.Valid.Set(to)
+		for row := 8 * i; row < min(8*i+8, f.n); row++ {
+			if eight&1 == 1 {
+				values[to] = c.Values[row]
+				to++
 			}
-			to++
+			eight >>= 1
 		}
+	}
+	return Column[T]{values, keepBits(c.Valid, f)}
+}
+
+// keepBits is the bits of the rows that survive; nil stays nil.
+func keepBits(bits Bitmap, f *Filter) Bitmap {
+	if bits == nil || f.selected == f.n {
+		return bits
+	}
+	kept, to := make(Bitmap, bytesFor(f.selected)), 0
+	for row := range f.Rows() {
+		if bits.Get(row) {
+			kept.Set(to)
+		}
+		to++
 	}
 	return kept
 }

@@ -1,7 +1,5 @@
 package sluice
 
-import "cmp"
-
 // Loops over whole columns, unrolled: each turn of a loop pays for the host's check of the deadline, and a call of
 // a function for each value costs more than what most functions do.
 
@@ -86,52 +84,49 @@ func Equal[T Cell](c Column[T], value T) *Filter {
 	return Where(c, func(v T) bool { return any(v) == same })
 }
 
-// Labels is a set of texts of which each row has one, such as classes; the column of a label for each row is
-// built without a string for each.
-type Labels struct {
-	texts []string
-}
+// Labels is a set of texts of which each row has one, such as classes. Their column is built without a string for
+// each row.
+type Labels struct{ texts []string }
 
 // NewLabels is a set of labels.
 func NewLabels(texts ...string) Labels { return Labels{texts} }
 
-// LabelsOf is the column of the label that of gives, by its place, to each value; null stays null.
-// It panics where there is no such label.
-func LabelsOf[T Cell](labels Labels, c Column[T], of func(T) int) Computed {
-	n := len(c.Values)
-	l := labelled{n: n, valid: c.Valid, offsets: make([]int32, n+1)}
-	// One byte for each value, then the text, which is copied in words where there is room for them.
+// LabelsOf is a column, of type [Utf8], of the label that of gives, by its place, to each value of the rows that
+// survive; null stays null. It panics where there is no such label.
+func LabelsOf[T Cell](labels Labels, c Column[T], rows *Filter, of func(T) int) *Array {
 	longest := 0
 	for _, text := range labels.texts {
 		longest = max(longest, len(text))
 	}
-	l.bytes = make([]byte, n*longest)
-	end := 0
-	for row, value := range c.Values {
-		if c.Valid.Get(row) {
-			end += copy(l.bytes[end:], labels.texts[of(value)])
+	n, valid := rows.selected, keepBits(c.Valid, rows)
+	offsets, bytes := make([]int32, n+1), make([]byte, n*longest)
+	to, end := 0, 0
+	put := func(row int) {
+		if valid.Get(to) {
+			end += copy(bytes[end:], labels.texts[of(c.Values[row])])
 		}
-		l.offsets[row+1] = int32(end)
+		to++
+		offsets[to] = int32(end)
 	}
-	l.bytes = l.bytes[:end]
-	return l
-}
-
-type labelled struct {
-	n       int
-	valid   Bitmap
-	offsets []int32
-	bytes   []byte
-}
-
-func (l labelled) computed(t Type) (*Array, error) {
-	a := &Array{Type: Utf8, Len: l.n, Nulls: l.n - l.valid.Count(l.n)}
-	var validity []byte
+	for i, eight := range rows.bits {
+		first := 8 * i
+		if eight == 0xff && first+8 <= rows.n && valid == nil {
+			for _, value := range c.Values[first : first+8] {
+				end += copy(bytes[end:], labels.texts[of(value)])
+				to++
+				offsets[to] = int32(end)
+			}
+			continue
+		}
+		for row := first; row < min(first+8, rows.n); row++ {
+			if eight>>(row-first)&1 == 1 {
+				put(row)
+			}
+		}
+	}
+	a := &Array{Type: Utf8, Len: n, Nulls: n - valid.Count(n), Buffers: [][]byte{nil, uncast(offsets), bytes[:end]}}
 	if a.Nulls > 0 {
-		validity = l.valid
+		a.Buffers[0] = valid
 	}
-	a.Buffers = [][]byte{validity, uncast(l.offsets), l.bytes}
-	return a.computed(t)
+	return a
 }
-
-var _ = cmp.Compare[int]

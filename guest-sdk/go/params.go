@@ -156,7 +156,11 @@ func mistyped(field reflect.Value, raw json.RawMessage) error {
 	if len(shown) > shownMax {
 		shown = strings.ToValidUTF8(shown[:shownMax], "") + "..."
 	}
-	return fmt.Errorf("%s where %s is expected", shown, expected(field.Kind()))
+	want := expected(field.Kind())
+	if strings.HasPrefix(want, "an integer") && field.Type().Bits() < 64 {
+		want += fmt.Sprintf(" of %d bits", field.Type().Bits())
+	}
+	return fmt.Errorf("%s where %s is expected", shown, want)
 }
 
 // expected is a kind of Go types in words; empty for those that only encoding/json knows.
@@ -173,9 +177,7 @@ func expected(kind reflect.Kind) string {
 	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int, reflect.Int64:
 		return "an integer"
 	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint, reflect.Uint64:
-		return "an integer of at least 0"
-	case reflect.Struct, reflect.Map:
-		return ""
+		return "an integer without a sign"
 	}
 	return ""
 }

@@ -342,7 +342,7 @@ func (t Type) format() string {
 // parseType is the type of a format string; children are the fields of the type's children.
 func parseType(format string, children []Field) (Type, error) {
 	for kind, facts := range kinds {
-		if facts.format == format && format != "" {
+		if facts.format == format && !hasParameters(Kind(kind)) {
 			return Type{Kind: Kind(kind), Children: children}, nil
 		}
 	}
@@ -362,6 +362,15 @@ func parseType(format string, children []Field) (Type, error) {
 	}
 	t.Children = children
 	return t, nil
+}
+
+// hasParameters is whether a kind's format is only the beginning of its types' formats.
+func hasParameters(kind Kind) bool {
+	switch kind {
+	case KindTime32, KindTime64, KindTimestamp, KindDuration, KindFixedBinary, KindFixedList, KindDictionary:
+		return true
+	}
+	return kind >= KindDecimal32 && kind <= KindDecimal256
 }
 
 func widthOf(kind Kind, digits string) (Type, bool) {

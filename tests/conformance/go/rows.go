@@ -71,27 +71,8 @@ func bindAddOne(plan *sluice.Plan) sluice.Transform {
 	plan.PassAll().Replace(plan.Field("a")).Replace(plan.Field("b")).Stateless()
 	return process(func(batch *sluice.Batch, out *sluice.Output) error {
 		whole, real := a.In(batch), b.In(batch)
-		addOne(whole.Values)
-		addOne(real.Values)
+		sluice.Add(whole.Values, 1) // in place
+		sluice.Add(real.Values, 1)
 		return out.All(whole, real)
 	})
-}
-
-// addOne
-func addOne[T int64 | float64](values []T) {
-	for len(values) >= 8 {
-		v := (*[8]T)(values)
-		v[0]++
-		v[1]++
-		v[2]++
-		v[3]++
-		v[4]++
-		v[5]++
-		v[6]++
-		v[7]++
-		values = values[8:]
-	}
-	for i := range values {
-		values[i]++
-	}
 }
