@@ -1,5 +1,7 @@
 package sluice
 
+import "unsafe"
+
 // Loops over whole columns, unrolled: each turn of a loop pays for the host's check of the deadline, and a call of
 // a function for each value costs more than what most functions do.
 
@@ -100,7 +102,7 @@ func LabelsOf[T Cell](labels Labels, c Column[T], rows *Filter, of func(T) int) 
 	}
 	n, valid := rows.selected, keepBits(c.Valid, rows)
 	offsets, bytes := make([]int32, n+1), make([]byte, n*longest)
-	to, end := 0, 0
+	to, end, at := 0, 0, unsafe.Pointer(unsafe.SliceData(bytes))
 	put := func(row int) {
 		if valid.Get(to) {
 			end += copy(bytes[end:], labels.texts[of(c.Values[row])])
@@ -111,11 +113,13 @@ func LabelsOf[T Cell](labels Labels, c Column[T], rows *Filter, of func(T) int) 
 	for i, eight := range rows.bits {
 		first := 8 * i
 		if eight == 0xff && first+8 <= rows.n && valid == nil {
-			for _, value := range c.Values[first : first+8] {
-				end += copy(bytes[end:], labels.texts[of(value)])
-				to++
-				offsets[to] = int32(end)
+			for i, value := range (*[8]T)(c.Values[first:]) {
+				text := labels.texts[of(value)]
+				copyText(unsafe.Add(at, end), unsafe.Pointer(unsafe.StringData(text)), len(text))
+				end += len(text)
+				offsets[to+i+1] = int32(end)
 			}
+			to += 8
 			continue
 		}
 		for row := first; row < min(first+8, rows.n); row++ {
