@@ -160,6 +160,13 @@ func TestAFilterKeepsValuesAndNulls(t *testing.T) {
 	}
 }
 
+func TestLongLabelsAreColumnsOfText(t *testing.T) {
+	got := LabelsOf(NewLabels("longer than a word", "b"), Of[int32](0, 1, 0), WhereBits(Bitmap{0b101}, 3), func(n int32) int { return int(n) })
+	if !reflect.DeepEqual(got.Values(), []any{"longer than a word", "longer than a word"}) {
+		t.Fatal(got.Values())
+	}
+}
+
 func TestLabelsKeepNulls(t *testing.T) {
 	column := Column[int32]{}
 	column.Append(1)

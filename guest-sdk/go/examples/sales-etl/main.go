@@ -3,6 +3,8 @@ package main
 
 import "sluicegate/sluice"
 
+var buckets = sluice.NewLabels("low", "medium", "high")
+
 type params struct {
 	MinAmount float64 `param:"min_amount,optional"`
 }
@@ -20,17 +22,17 @@ func bind(plan *sluice.Plan, params params) (sluice.Transform, error) {
 func (s *salesETL) Process(batch *sluice.Batch, out *sluice.Output) error {
 	amounts := s.amount.In(batch)
 	rows := sluice.AtLeast(amounts, s.MinAmount)
-	return out.Filter(rows, sluice.Map(sluice.Keep(amounts, rows), bucket))
+	return out.Filter(rows, sluice.LabelsOf(buckets, amounts, rows, bucket))
 }
 
-func bucket(amount float64) string {
-	switch {
-	case amount >= 100:
-		return "high"
-	case amount >= 20:
-		return "medium"
+func bucket(amount float64) (label int) {
+	if amount >= 20 {
+		label = 1
 	}
-	return "low"
+	if amount >= 100 {
+		label = 2
+	}
+	return label
 }
 
 func init() { sluice.Export(bind) }
