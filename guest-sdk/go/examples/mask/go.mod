@@ -1,0 +1,3 @@
+module mask
+
+go 1.27

@@ -1,0 +1,3 @@
+module sales-etl
+
+go 1.27

@@ -1,0 +1,3 @@
+module sluicegate/sluice
+
+go 1.27
