@@ -13,26 +13,35 @@ _EXPECTED = {
 }  # fmt: skip
 
 
+class _Nothing:
+    """Where a transform has no parameters."""
+
+
 class Parameters:
     """The parameters that a class declares by annotated attributes, with defaults where it has them.
 
-    Types are `str`, `int`, `float`, `bool`, `list[T]`, `dict[str, T]`, `Literal[…]`, `Any`, and unions such as `T | None`.
+    Types are `str`, `int`, `float`, `bool`, `list[T]`, `dict[str, T]`, `Literal[…]`, `Any`, and unions such as `T | None`. `dict` in
+    the place of a class takes all parameters as they are.
     """
 
     def __init__(self, declared):
         # Resolved when the component is built, as annotations may need modules which it does not have later.
-        self.types = typing.get_type_hints(declared) if declared else {}
+        self.types = typing.get_type_hints(declared) if declared not in (None, dict) else {}
         self.defaults = {name: getattr(declared, name, _MISSING) for name in self.types}
-        self.make = declared or object
+        self.make = declared or _Nothing
 
     def parse(self, text):
-        """An instance of the class."""
+        """An instance of the class, from JSON."""
         try:
             given = json.loads(text or "{}")
         except ValueError as cause:
             raise Invalid(f"parameters are not a JSON object: {cause}") from None
         if not isinstance(given, dict):
             raise Invalid(f"parameters are not a JSON object: {text:.80}")
+        return given if self.make is dict else self.check(given)
+
+    def check(self, given):
+        """An instance of the class, from a dict."""
         for name in given:
             if name not in self.types:
                 raise Invalid(f"parameter `{name}` is not known; {names_hint(name, self.types)}")

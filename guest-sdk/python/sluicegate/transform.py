@@ -9,6 +9,7 @@ class Transform:
     """A transform of record batches: extend it and put `@export` above.
 
     A class `Params` within it declares the parameters that an application may set: annotated attributes, with defaults.
+    `Params = dict` takes them as they are.
     """
 
     Params = None
