@@ -51,6 +51,8 @@ def _write(level, message):
 _HOST = Host()
 _TRANSFORM = exported()
 _PARAMETERS = Parameters(_TRANSFORM.Params)
+#: The bound transform: the runtime makes a new object of the class below for every call.
+_bound = []
 
 
 class Transform:
@@ -59,8 +61,9 @@ class Transform:
     def bind(self, schema, params):
         """The plan of the author's transform."""
         log.sink = _write
-        self.instance = _told(lambda: Instance(_TRANSFORM, types.fields_from_flat(schema), params, _PARAMETERS))
-        plan = self.instance.plan
+        instance = _told(lambda: Instance(_TRANSFORM, types.fields_from_flat(schema), params, _PARAMETERS))
+        _bound[:] = [instance]
+        plan = instance.plan
         computed = contract.OutputField_Computed
         return contract.Plan(
             reads=plan.read_indices(),
@@ -75,11 +78,11 @@ class Transform:
 
     def process(self):
         """Processes the current batch."""
-        _told(lambda: self.instance.process(_HOST))
+        _told(lambda: _bound[0].process(_HOST))
 
     def finish(self):
         """Ends the run."""
-        _told(lambda: self.instance.finish(_HOST))
+        _told(lambda: _bound[0].finish(_HOST))
 
 
 def _told(call):
@@ -100,5 +103,6 @@ def _rehearse():
         pass
 
 
-remember_sources(list(sys.modules.values()))
+# Where the build mounts the author's modules and the SDK.
+remember_sources(list(sys.modules.values()), "/0/")
 _rehearse()

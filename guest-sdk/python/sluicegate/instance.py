@@ -49,10 +49,7 @@ class Instance:
             index: Column.from_flat(field.type, iter(arrays))
             for index, field, arrays in zip(self._indices, fields, flat)
         }
-        columns = {}
-        for index, view in self.plan.reads:
-            columns.setdefault(self.plan.input[index].name, view.convert(read[index]))
-        return columns
+        return {key: view.convert(read[index]) for key, (index, view) in self.plan.reads.items()}
 
 
 def with_faults(kind, call):
@@ -95,11 +92,14 @@ def _traceback(error):
     return "".join(shown.format()).rstrip()
 
 
-def remember_sources(modules):
-    """Keeps the lines of modules, so that a traceback shows them where there is no file: called at build time."""
+def remember_sources(modules, folder):
+    """Keeps the lines of the modules of a folder, so that a traceback shows them where there is no file.
+
+    Called at build time.
+    """
     for module in modules:
-        path = getattr(module, "__file__", None)
-        if path and path.endswith(".py"):
+        path = getattr(module, "__file__", None) or ""
+        if path.startswith(folder) and path.endswith(".py"):
             with open(path, encoding="utf-8") as file:
                 text = file.read()
             # Without a time of change, `linecache` never looks for the file.

@@ -48,8 +48,8 @@ class Plan:
     def __init__(self, fields):
         #: The fields of the input.
         self.input = fields
-        #: Columns that are read: index in the input, and view.
-        self.reads = []
+        #: Columns that are read: index in the input and view, by their key in the batch.
+        self.reads = {}
         #: Columns of the output: an index of the input, or a computed `Field`.
         self.output = []
         self.is_stateless = False
@@ -61,16 +61,20 @@ class Plan:
         return self.input[self._index(name)]
 
     def read(self, name, view=anything):
-        """Reads an input column in every batch, seen as a view or of exactly one type; `batch[name]` has it."""
+        """Reads an input column in every batch, seen as a view or of exactly one type.
+
+        Returns its key in the batch: its name, unless it is read before as another view.
+        """
         if isinstance(view, types.DataType):
             view = exactly(view)
         index = self._index(name)
         type = self.input[index].type
         if not view.accepts(type):
             raise Invalid(f"column `{name}` is of type {type}, expected {view.expected}")
-        if all(read[0] != index or read[1] is not view for read in self.reads):
-            self.reads.append((index, view))
-        return name
+        key = name
+        while self.reads.setdefault(key, (index, view)) != (index, view):
+            key += f" as {view.expected}"
+        return key
 
     def pass_all(self):
         """Passes every input column through that the output does not have yet."""
@@ -114,13 +118,9 @@ class Plan:
         self.is_stateless = True
         return self
 
-    def order(self):
-        """The places of the computed columns in `computed`, in the order of the output."""
-        return [self.computed.index(column) for column in self.output if isinstance(column, Field)]
-
     def read_indices(self):
         """The input columns that are read, each once."""
-        return list(dict.fromkeys(index for index, _ in self.reads))
+        return list(dict.fromkeys(index for index, _ in self.reads.values()))
 
     def _index(self, name):
         for index, field in enumerate(self.input):
