@@ -14,6 +14,8 @@ from .plan import Plan
 
 #: The folders of the interpreter in a component, which mean nothing to a reader.
 _MOUNT = re.compile(r"^/\d+/|^/python/")
+#: At most this many functions are named in a fault, innermost first; the log has all.
+FRAMES_MAX = 8
 _OWN = __name__.rpartition(".")[0]
 
 
@@ -56,15 +58,16 @@ def with_faults(kind, call):
     """Calls an author's code: what it raises, other than a fault, is logged with its stack and becomes one."""
     try:
         call()
-    except Fault:
+    except (Fault, MemoryError):
+        # The host, which refused the memory, says so where the component crashes.
         raise
     except Exception as error:
-        stack = [frame for frame in _frames(error) if not _is_own(frame)] or _frames(error)
         log.error(_traceback(error))
-        last = stack[-1]
-        name = type(error).__name__
-        message = f"{name}: {error}" if str(error) else name
-        raise kind(f"{message}, at {last.filename}:{last.lineno} in `{last.name}`") from error
+        stack = [frame for frame in _frames(error) if not _is_own(frame)] or _frames(error)
+        places = [f"{frame.filename}:{frame.lineno} in `{frame.name}`" for frame in reversed(stack)]
+        more = f" and {len(places) - FRAMES_MAX} more" if len(places) > FRAMES_MAX else ""
+        message = f"{type(error).__name__}: {error}".removesuffix(": ")
+        raise kind(f"{message}, at {' < '.join(places[:FRAMES_MAX])}{more}") from error
 
 
 def _frames(error):
