@@ -1,4 +1,4 @@
-"""The kernels in Python: what `kernels/kernels.c` does in a component, for tests outside of one.
+"""The kernels in Python: what those in `kernels` do in a component, for tests outside of one.
 
 Buffers are `bytes` in Arrow's layout, little-endian; bitmaps have their least significant bit first. Codes of
 types are those of `struct`: `q` for integers of 64 bits, `d` for floats of 64 bits.

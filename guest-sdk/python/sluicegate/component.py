@@ -3,8 +3,6 @@
 The build imports this module from the component's entry, after the author's module; it is of no use elsewhere.
 """
 
-import gc
-import importlib
 import sys
 
 from componentize_py_types import Err
@@ -105,18 +103,6 @@ def _rehearse():
         pass
 
 
-def _scrub():
-    """Overwrites what the build left in freed memory, such as times of files, so that two builds are equal."""
-    importlib.invalidate_caches()
-    gc.collect()
-    # Objects of each kind that the interpreter keeps apart, and of each size that its allocator does.
-    numbers = [float(at) for at in range(4096)], [at << 32 for at in range(4096)]
-    blocks = [bytes(size) for size in range(0, 1024, 8) for _ in range(256)]
-    large = [bytes(1 << size) for size in range(10, 20) for _ in range(4)]
-    del numbers, blocks, large
-
-
 # Where the build mounts the author's modules and the SDK.
 remember_sources(list(sys.modules.values()), "/0/")
 _rehearse()
-_scrub()

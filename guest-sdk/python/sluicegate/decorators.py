@@ -6,7 +6,8 @@ application, with their types and defaults. Every input column passes through, a
 
 import inspect
 import typing
-from itertools import compress
+from functools import partial
+from itertools import islice
 
 from . import plan as views
 from .fault import BadData
@@ -92,44 +93,49 @@ class _Stateless(Transform):
 
 class _ByRow(_Stateless):
     def process(self, batch, out):
-        n_computed = len(self.computed)
-        nothing = None if n_computed == 1 else (None,) * n_computed
-        keep, results = bytearray(), []
-        columns = [batch[name].to_list() for name in self.columns]
-        known = self._known(batch)
-        function, params = self.function, self.params
-        for row, values in enumerate(zip(*columns) if columns else [()] * batch.n_rows):
-            try:
-                result = function(*values, **params) if known is None or known[row] else nothing
-            except Reject as reject:
-                out.reject(row, str(reject))
-                result = DROP
-            keep.append(result is not DROP)
-            results.append(result)
-        rows = Filter(keep)
+        rows = self._known(batch)
+        results = self._results(batch, rows, out)
         if rows.n_selected < batch.n_rows:
-            results = list(compress(results, keep))
-        out.filter(rows, *_columns(results, n_computed))
+            nothing = (None,) * len(self.computed) if len(self.computed) != 1 else None
+            known = iter(results)
+            results = [next(known) if is_known else nothing for is_known in rows]
+        kept = Filter([result is not DROP for result in results]) if DROP in results else Filter.all(batch.n_rows)
+        out.filter(kept, *_columns(kept.select(results), len(self.computed)))
 
     def _known(self, batch):
-        """Whether no column is null of those whose nulls the function does not want to see; `None` for always."""
-        rows = None
+        """The rows in which no column is null whose nulls the function does not want to see."""
+        rows = Filter.all(batch.n_rows)
         for name, (_, wants_null) in self.columns.items():
-            if not wants_null and batch[name].null_count:
-                known = batch[name].known()
-                rows = known if rows is None else rows & known
-        return None if rows is None else list(rows)
+            if not wants_null:
+                rows &= batch[name].known()
+        return rows
+
+    def _results(self, batch, rows, out):
+        """What the function returns for each of these rows; `DROP` for those that it rejects."""
+        columns = [rows.select(batch[name].to_list()) for name in self.columns]
+        function = partial(self.function, **self.params) if self.params else self.function
+        # `map` and `extend` go from row to row in C; after an error, both go on behind it.
+        mapped = map(function, *columns) if columns else map(lambda _: function(), range(batch.n_rows))
+        results = []
+        while True:
+            try:
+                results.extend(mapped)
+                return results
+            except Reject as reject:
+                row = next(islice(rows.rows(), len(results), None))
+                out.reject(row, str(reject))
+                results.append(DROP)
 
 
 def _columns(results, n_computed):
-    """The lists of columns of the results of rows."""
+    """The columns of the results of rows."""
     if n_computed == 1:
         return [results]
     if n_computed == 0:
         return []
-    for result in results:
-        if not isinstance(result, tuple) or len(result) != n_computed:
-            raise BadData(f"the function returned {result!r:.80}, expected a tuple of {n_computed} values")
+    if not {*map(type, results)} <= {tuple} or not {*map(len, results)} <= {n_computed}:
+        wrong = next(result for result in results if not isinstance(result, tuple) or len(result) != n_computed)
+        raise BadData(f"the function returned {wrong!r:.80}, expected a tuple of {n_computed} values")
     return list(zip(*results)) if results else [[]] * n_computed
 
 

@@ -251,8 +251,7 @@ def _structs(type, values):
         if value is not None and not value.keys() <= names:
             raise ValueError(f"no fields {sorted(value.keys() - names)}")
     children = [
-        _child(field, [value and value.get(field.name) for value in values], n_nulls)
-        for field in type.children
+        _child(field, [value and value.get(field.name) for value in values], n_nulls) for field in type.children
     ]
     return len(values), n_nulls, [validity], children
 

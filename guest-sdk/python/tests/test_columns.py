@@ -61,7 +61,9 @@ class EveryType(unittest.TestCase):
             with self.subTest(str(type)):
                 built = column(type, values * 5)
                 rows = Filter(at % 3 != 1 for at in range(15))
-                self.assertEqual(rows.select(built).to_list(), [value for at, value in enumerate(values * 5) if at % 3 != 1])
+                self.assertEqual(
+                    rows.select(built).to_list(), [value for at, value in enumerate(values * 5) if at % 3 != 1]
+                )
                 self.assertEqual(built.take([2, 2, 0]).to_list(), [values[2], values[2], values[0]])
 
     def test_a_type_is_written_as_the_expression_that_makes_it(self):
@@ -95,7 +97,7 @@ class Wrong(unittest.TestCase):
         self.assertIn("2 bytes", self.told(fixed_size_binary(3), [b"ab"]))
         self.assertIn("`b` is never null", self.told(struct(b=required(utf8)), [{"b": None}]))
         self.assertIn("no fields ['c']", self.told(struct(b=utf8), [{"c": 1}]))
-        self.assertIn("expected utf8", self.told(utf8, column(int64, [1])) .replace("the plan says", "expected"))
+        self.assertIn("expected utf8", self.told(utf8, column(int64, [1])).replace("the plan says", "expected"))
         self.assertIn("300 different values", self.told(dictionary(int8, utf8), list(map(str, range(300)))))
 
     def test_memory_of_another_type_is_refused(self):

@@ -18,7 +18,11 @@ def example(name, transform):
     return getattr(module, transform)
 
 
-SALES_ETL, MASK, SESSIONIZE = example("sales-etl", "sales_etl"), example("mask", "Mask"), example("sessionize", "Sessionize")
+SALES_ETL, MASK, SESSIONIZE = (
+    example("sales-etl", "sales_etl"),
+    example("mask", "Mask"),
+    example("sessionize", "Sessionize"),
+)
 
 
 class Case(unittest.TestCase):
@@ -56,7 +60,9 @@ class Mask(Case):
     def test_a_redacted_column_never_enters(self):
         harness = Harness(MASK, self.SCHEMA, {"redact": ["phone", "id"]})
         self.assertEqual(harness.plan.read_indices(), [])
-        self.assertEqual(harness.process(self.PEOPLE).rows[2], {"id": "***", "email": "ann@example.com", "name": "", "phone": "***"})
+        self.assertEqual(
+            harness.process(self.PEOPLE).rows[2], {"id": "***", "email": "ann@example.com", "name": "", "phone": "***"}
+        )
 
     def test_truncation_counts_characters(self):
         self.assertEqual(self.masked(truncate=["name"]).column("name"), ["Ä", "B", ""])
@@ -106,5 +112,5 @@ class Sessionize(Case):
     def test_parameters_that_do_not_fit_are_refused(self):
         refused = lambda **params: self.refusal(SESSIONIZE, self.SCHEMA, params)  # noqa: E731
         self.assertEqual(refused(gap_minutes=0), "parameter `gap_minutes` of 0 is out of range")
-        self.assertIn("parameter `time_unit` is `\"h\"`, expected one of `s`, `ms`", refused(time_unit="h"))
+        self.assertIn('parameter `time_unit` is `"h"`, expected one of `s`, `ms`', refused(time_unit="h"))
         self.assertIn("is of type utf8, expected a timestamp or int64", refused(time="user"))

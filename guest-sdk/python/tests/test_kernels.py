@@ -20,8 +20,6 @@ def d(values):
     return array("d", values).tobytes()
 
 
-
-
 @unittest.skipUnless(kernels.native, "the kernels are in Python")
 class Same(unittest.TestCase):
     def setUp(self):

@@ -39,7 +39,9 @@ class Told(unittest.TestCase):
 
 class Plans(Told):
     def test_columns_stand_in_the_order_of_planning(self):
-        harness = bound(lambda plan: plan.pass_column("name").compute("n", int64).pass_all_but("amount").replace("id", utf8))
+        harness = bound(
+            lambda plan: plan.pass_column("name").compute("n", int64).pass_all_but("amount").replace("id", utf8)
+        )
         self.assertEqual([field.name for field in harness.output], ["name", "n", "id"])
 
     def test_emitted_values_come_in_the_order_of_planning(self):
@@ -63,7 +65,10 @@ class Plans(Told):
 
     def test_mistakes_are_told(self):
         for bind, words in (
-            (lambda plan: plan.read("amuont"), "the input has no column `amuont`; did you mean `amount`? there are `id`, `amount`, `name`"),
+            (
+                lambda plan: plan.read("amuont"),
+                "the input has no column `amuont`; did you mean `amount`? there are `id`, `amount`, `name`",
+            ),
             (lambda plan: plan.read("name", numbers), "column `name` is of type utf8, expected a number"),
             (lambda plan: plan.read("name", int64), "column `name` is of type utf8, expected int64"),
             (lambda plan: plan.pass_all().compute("id", int64), "the output would have two columns `id`"),
@@ -102,7 +107,9 @@ class Outputs(Told):
             self.assertTrue(told.startswith(words), told)
 
     def test_the_end_emits_rows_of_its_own(self):
-        harness = bound(lambda plan: plan.compute("n", uint64), lambda batch, out: None, lambda out: out.rows(iter([4, 5])))
+        harness = bound(
+            lambda plan: plan.compute("n", uint64), lambda batch, out: None, lambda out: out.rows(iter([4, 5]))
+        )
         self.assertEqual((harness.process(BATCH).rows, harness.finish().rows), ([], [{"n": 4}, {"n": 5}]))
         passing = bound(lambda plan: plan.pass_all(), lambda batch, out: None, lambda out: out.rows())
         self.assertIn("passes a column through", self.told(BadData, passing.finish))
@@ -119,7 +126,9 @@ class Batches(unittest.TestCase):
             out.all()
 
         bound(lambda plan: (plan.read("id"), plan.read("amount"), plan.pass_all()), process).process(BATCH)
-        self.assertEqual(seen, [5.0, {"id": 2, "amount": None}, {"id": [1, 2, 3], "amount": [5.0, None, 20.0]}, [5.0, None, 20.0]])
+        self.assertEqual(
+            seen, [5.0, {"id": 2, "amount": None}, {"id": [1, 2, 3], "amount": [5.0, None, 20.0]}, [5.0, None, 20.0]]
+        )
 
 
 class Params(Told):
@@ -133,8 +142,12 @@ class Params(Told):
 
     def test_values_and_defaults(self):
         parameters = Parameters(self.Declared)
-        params = parameters.parse('{"text": "a", "real": 2, "whole": 3, "names": ["x"], "unit": "ms", "table": {"k": 1}}')
-        self.assertEqual(vars(params), {"text": "a", "real": 2.0, "whole": 3, "names": ["x"], "unit": "ms", "table": {"k": 1}})
+        params = parameters.parse(
+            '{"text": "a", "real": 2, "whole": 3, "names": ["x"], "unit": "ms", "table": {"k": 1}}'
+        )
+        self.assertEqual(
+            vars(params), {"text": "a", "real": 2.0, "whole": 3, "names": ["x"], "unit": "ms", "table": {"k": 1}}
+        )
         one, other = parameters.parse('{"text": ""}'), parameters.parse('{"text": ""}')
         one.names.append("kept apart")
         self.assertEqual((other.names, other.whole, other.real), ([], None, 1.5))
@@ -197,7 +210,9 @@ class Decorators(Told):
         self.assertEqual(Harness(double, SCHEMA).process(BATCH).column("double"), [10.0, None, 40.0])
         self.assertEqual(Harness(double, SCHEMA, {"factor": 3}).process(BATCH).column("double"), [15.0, None, 60.0])
         self.assertIn("expected a number", self.told(Invalid, Harness, double, {"amount": utf8}))
-        self.assertIn("`fctor` is not known; did you mean `factor`?", self.told(Invalid, Harness, double, SCHEMA, {"fctor": 1}))
+        self.assertIn(
+            "`fctor` is not known; did you mean `factor`?", self.told(Invalid, Harness, double, SCHEMA, {"fctor": 1})
+        )
 
     def test_a_function_of_a_row_drops_rejects_and_computes_several(self):
         @by_row(size=utf8, twice=int64)
@@ -209,6 +224,24 @@ class Decorators(Told):
         outcome = Harness(sizes, SCHEMA).process(BATCH)
         self.assertEqual(outcome.rows, [{"id": 3, "amount": 20.0, "name": None, "size": "large", "twice": 6}])
         self.assertEqual(outcome.rejections, [(1, "no amount")])
+
+    def test_every_row_is_told_from_the_others_where_some_are_null_and_some_rejected(self):
+        @by_row(n=int64)
+        def odd(x: int):
+            if x % 2 == 0:
+                raise Reject(f"{x} is even")
+            return DROP if x == 5 else x * 10
+
+        outcome = Harness(odd, {"x": int64}).process({"x": [None, 2, 3, None, 4, 5, 7, 8]})
+        self.assertEqual(outcome.column("n"), [None, 30, None, 70])
+        self.assertEqual(outcome.rejections, [(1, "2 is even"), (4, "4 is even"), (7, "8 is even")])
+
+    def test_a_function_of_nothing_has_a_value_for_each_row(self):
+        @by_row(n=int64)
+        def seven():
+            return 7
+
+        self.assertEqual(Harness(seven, SCHEMA).process(BATCH).column("n"), [7, 7, 7])
 
     def test_a_filter_of_rows_computes_nothing(self):
         @by_row()
@@ -229,7 +262,10 @@ class Decorators(Told):
         def one(id):
             return 1
 
-        self.assertIn("the function returned 1, expected a tuple of 2 values", self.told(BadData, Harness(one, SCHEMA).process, BATCH))
+        self.assertIn(
+            "the function returned 1, expected a tuple of 2 values",
+            self.told(BadData, Harness(one, SCHEMA).process, BATCH),
+        )
         with self.assertRaisesRegex(TypeError, "cannot be annotated as"):
             by_row(a=int64)(self.annotated)
 
