@@ -2,12 +2,14 @@
 
 import datetime
 from array import array
+from operator import index
 
 from . import decode, encode, kernels, layout, types
 from .fault import BadData
 from .filter import Filter
 
 _EPOCH = datetime.datetime(1970, 1, 1)
+_COMPARISONS = ("<", "<=", "==", "!=", ">=", ">")
 _MICROS = {"s": 10**6, "ms": 10**3, "us": 1}
 
 
@@ -140,20 +142,20 @@ class Column:
 
     def numbers(self):
         """The numbers as float64, from integers, floats and decimals; beyond 2^53 they lose precision."""
-        return self._as(types.float64, "d", "e")
+        return self._as(types.float64, "d", float)
 
     def integers(self):
-        """The integers as int64; uint64 is not accepted, as not all fit."""
-        return self._as(types.int64, "q", "L")
+        """The integers as int64; a fault where one of uint64 does not fit."""
+        return self._as(types.int64, "q", index)
 
-    def _as(self, target, code, slow):
+    def _as(self, target, code, convert):
         if self.type == target:
             return self
-        plain = layout.code(self.type)
-        if plain and self.type.format != slow:
+        plain = None if self.type.dictionary else layout.code(self.type)
+        if plain and not (code == "q" and plain in "Qfd"):
             data = kernels.cast(plain, code, self.buffers[1][: self.length * layout.width(self.type)])
             return self._like(target, data)
-        return column(target, [None if value is None else float(value) for value in self])
+        return column(target, [None if value is None else convert(value) for value in self])
 
     def _like(self, type, data, other=None):
         """A column of fixed-width values which is null where this is, or `other` is."""
@@ -171,7 +173,8 @@ class Column:
         raw = []
         for side in sides:
             if isinstance(side, Column):
-                if not (side.type.is_integer or side.type.is_float or side.type.is_decimal):
+                counts = op in _COMPARISONS and layout.code(side.type) and not side.type.dictionary
+                if not (counts or side.type.is_integer or side.type.is_float or side.type.is_decimal):
                     raise TypeError(f"`{op}` is for numbers, not for {side.type}")
                 raw.append((side.numbers() if floats else side.integers()).buffers[1][: 8 * side.length])
             elif isinstance(side, (int, float)):

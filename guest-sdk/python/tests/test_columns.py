@@ -138,6 +138,9 @@ class Vectors(unittest.TestCase):
             (2 * self.real, float64, [1.0, 4.0, None]),
             (column(int8, [1, 2]) + 1.5, float64, [2.5, 3.5]),
             (column(uint32, [4]) - 5, int64, [-1]),
+            (column(uint64, [4, None]) - 5, int64, [-1, None]),
+            (column(dictionary(int8, int32), [7, None]).numbers(), float64, [7.0, None]),
+            (column(float16, [1.5]) * 2, float64, [3.0]),
             (column(decimal128(5, 2), [Decimal("1.25"), None]) + 1, float64, [2.25, None]),
         ):
             self.assertEqual((result.type, result.to_list()), (type, values))
@@ -147,6 +150,9 @@ class Vectors(unittest.TestCase):
         self.assertEqual(list(self.whole < self.real), [False, False, False])
         self.assertEqual(list((self.whole != 1) | (self.real == 0.5)), [True, False, True])
         self.assertEqual(list(~(self.whole > 0)), [False, True, True])
+        times = column(timestamp("s"), [10, None, 30])
+        self.assertEqual(list(times > 10), [False, False, True])
+        self.assertEqual(list(times <= column(timestamp("s"), [10, 20, 20])), [True, False, False])
         with self.assertRaises(TypeError):
             bool(self.whole > 0)
 
@@ -177,6 +183,12 @@ class Vectors(unittest.TestCase):
             self.whole + column(int64, [1])
         with self.assertRaises(TypeError):
             self.whole + "a"
+        with self.assertRaises(TypeError):
+            column(timestamp("s"), [1]) + 1
+        with self.assertRaisesRegex(BadData, "expected int64"):
+            column(uint64, [2**63]) + 1
+        with self.assertRaises(TypeError):
+            self.real.integers()
         self.assertIsInstance(self.whole, Column)
 
 
