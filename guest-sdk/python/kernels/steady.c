@@ -1,5 +1,5 @@
 /* Makes builds reproducible: preloaded into the compiler of components, which keeps CPython's memory as it was after
- * the imports, it gives random bytes, the calendar and the times and numbers of files the same values in every build.
+ * the imports, it gives random bytes, clocks, and the times and numbers of files the same values in every build.
  *
  * The compiler asks the kernel about files without the C library, so a filter turns those calls into signals.
  */
@@ -46,10 +46,10 @@ long syscall(long number, ...) {
     return real(number, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 
-/* The calendar stands still; the clock that measures does not, since the compiler waits by it. */
+/* The clocks that CPython asks stand still; the compiler waits for nothing that time alone brings. */
 int clock_gettime(clockid_t clock, struct timespec *time) {
     int (*real)(clockid_t, struct timespec *) = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-    if (clock != CLOCK_REALTIME) return real(clock, time);
+    if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return real(clock, time);
     time->tv_sec = MADE_AT;
     time->tv_nsec = 0;
     return 0;
