@@ -2,6 +2,7 @@
 
 use crate::guests;
 use crate::python;
+use crate::sdks;
 use crate::shell::{Outcome, run};
 use crate::workspace::{cargo, root};
 
@@ -10,6 +11,7 @@ pub(crate) fn test() -> Outcome {
     // The end-to-end tests start the command, which cargo builds for no test of another crate.
     run(cargo()?.args(["build", "--release", "--workspace", "--bins"]))?;
     guests::build()?;
+    sdks::conformance(false)?;
     let mut tests = cargo()?;
     tests.args(["test", "--release", "--workspace"]);
     match python::environment() {

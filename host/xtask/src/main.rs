@@ -14,6 +14,7 @@ mod demo;
 mod fuzz;
 mod guests;
 mod python;
+mod sdks;
 mod shell;
 mod workspace;
 
@@ -29,6 +30,8 @@ usage: cargo xtask TASK
   lint            checks formatting and lints of host and plugins
   ci              lint, then test: what the CI runs
   guests          builds every plugin to plugins/<name>/<name>.wasm
+  sdks            builds the conformance guests and the examples of every language's SDK
+  sdks test       runs the tests of the SDKs in their own languages
   bench           runs the benchmarks, then the comparison with other engines
   fuzz TARGET [SECONDS]
                   searches for bytes that break a target of tests/fuzz (60 seconds unless told)
@@ -57,6 +60,8 @@ fn run(arguments: &[&str]) -> Outcome {
         ["lint"] => checks::lint(),
         ["ci"] => checks::lint().and_then(|()| checks::test()),
         ["guests"] => guests::build(),
+        ["sdks"] => sdks::build(),
+        ["sdks", "test"] => sdks::test(),
         ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS),
         ["fuzz", name, seconds] => {
             let seconds = seconds

@@ -63,8 +63,15 @@ fn load() -> Vec<Guest> {
 }
 
 fn component(language: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance");
-    folder.join(language).join("conformance.wasm")
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    match language {
+        // A crate of the workspace of all guests in Rust.
+        "rust" => tests.join("guests/conformance/conformance.wasm"),
+        _ => tests
+            .join("conformance")
+            .join(language)
+            .join("conformance.wasm"),
+    }
 }
 
 /// Runs `case` with every guest, and says for which it failed.

@@ -1,0 +1,82 @@
+//! Builds transforms in the languages that have an SDK of their own beside Rust.
+//!
+//! `guest-sdk/<language>/build PROJECT OUT` gets its toolchain from PyPI or npm, once, and compiles a project.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::shell::{Doing as _, Failure, Outcome, run};
+use crate::workspace::root;
+
+/// Each has a folder in `guest-sdk`.
+const LANGUAGES: [&str; 4] = ["c", "go", "javascript", "python"];
+
+/// Builds the conformance guests, and the examples of every SDK.
+pub(crate) fn build() -> Outcome {
+    conformance(true)?;
+    for language in LANGUAGES {
+        for example in folders(&sdk(language).join("examples"))? {
+            let name = example.file_name().unwrap_or_default().to_owned();
+            let out = example.join(name).with_extension("wasm");
+            compile(language, &example, &out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the conformance guest of every language; without `all`, those that cannot be built are named
+/// and left out.
+pub(crate) fn conformance(all: bool) -> Outcome {
+    for language in LANGUAGES {
+        let project = root().join("tests").join("conformance").join(language);
+        let built = compile(language, &project, &project.join("conformance.wasm"));
+        match built {
+            Err(failure) if !all => {
+                println!("\n*** SKIPPED: transforms in {language} ***\n{failure}");
+            }
+            built => built?,
+        }
+    }
+    Ok(())
+}
+
+/// Runs the tests that the SDKs have in their own languages.
+pub(crate) fn test() -> Outcome {
+    for language in LANGUAGES {
+        run(Command::new(sdk(language).join("check")).current_dir(root()))?;
+    }
+    Ok(())
+}
+
+fn compile(language: &str, project: &Path, out: &Path) -> Outcome {
+    run(script(language).arg(project).arg(out))
+}
+
+/// Started by its name, so that the interpreter is the one that the script names.
+fn script(language: &str) -> Command {
+    let mut command = Command::new(sdk(language).join("build"));
+    command.current_dir(root());
+    command
+}
+
+fn sdk(language: &str) -> PathBuf {
+    root().join("guest-sdk").join(language)
+}
+
+/// The folders directly under `parent`, in order of name.
+fn folders(parent: &Path) -> Outcome<Vec<PathBuf>> {
+    let reading = format!("list `{}`", parent.display());
+    let entries = std::fs::read_dir(parent).doing(&reading)?;
+    let mut folders = Vec::new();
+    for entry in entries {
+        let path = entry.doing(&reading)?.path();
+        if path.is_dir() {
+            folders.push(path);
+        }
+    }
+    folders.sort();
+    if folders.is_empty() {
+        return Err(Failure::new(format!("no folder in `{}`", parent.display())));
+    }
+    Ok(folders)
+}
