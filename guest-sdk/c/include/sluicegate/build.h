@@ -26,6 +26,7 @@ struct sg_builder {
     sg_builder *children;
     uint32_t *slots; /* of a dictionary: a hash table of its values, as index + 1 */
     size_t n_slots;
+    const sg_array *adopted; /* of a dictionary: the values that were copied whole, so that indices stay */
 };
 
 static inline void sg_builder_init(sg_builder *builder, const sg_field *field, size_t n_rows) {
@@ -49,6 +50,15 @@ static inline void sg_builder_init(sg_builder *builder, const sg_field *field, s
 static inline sg_builder *sg_builder_new(const sg_field *field, size_t n_rows) {
     sg_builder *builder = SG_NEW(sg_builder, 1);
     sg_builder_init(builder, field, n_rows);
+    return builder;
+}
+
+static inline void sg_adopt_all(sg_builder *builder, const sg_array *array);
+
+/** A builder of a column like another, with its dictionaries: what is copied from it keeps its indices. */
+static inline sg_builder *sg_builder_like(const sg_array *array, size_t n_rows) {
+    sg_builder *builder = sg_builder_new(array->field, n_rows);
+    sg_adopt_all(builder, array);
     return builder;
 }
 
@@ -228,6 +238,7 @@ static inline void sg_builder_rehash(sg_builder *builder) {
     builder->n_slots = builder->n_slots ? 4 * builder->n_slots : 64;
     builder->slots = SG_NEW(uint32_t, builder->n_slots);
     for (uint32_t index = 0; index < values->length; index++) {
+        if (values->null_count && !sg_bit(values->validity.data, index)) continue;
         size_t slot = sg_hash(sg_key_bytes(values, index)) & (builder->n_slots - 1);
         while (builder->slots[slot]) slot = (slot + 1) & (builder->n_slots - 1);
         builder->slots[slot] = index + 1;
@@ -256,30 +267,52 @@ static inline void sg_append_key(sg_builder *builder, sg_text value) {
     sg_builder_count(builder, true);
 }
 
-/** Whether `sg_append_from` can copy values of a field: all types but a dictionary of nested or bool values. */
-static inline bool sg_can_copy(const sg_field *field) {
-    if (field->kind == SG_DICTIONARY) {
-        const sg_field *values = field->children[0];
-        return values->kind & (SG_BYTE_LIKE | SG_VIEWS) || (values->width && !(values->kind & (SG_FIXED_LIST | SG_DICTIONARY)));
-    }
-    for (uint32_t child = 0; child < field->n_children; child++)
-        if (!sg_can_copy(field->children[child])) return false;
+static inline void sg_append_from(sg_builder *builder, const sg_array *array, size_t row);
+
+/* Makes the values of an array's dictionary those of the builder; false where it has others already. */
+static inline bool sg_adopt(sg_builder *builder, const sg_array *values) {
+    if (builder->adopted == values) return true;
+    if (builder->children[0].length || builder->adopted) return false;
+    builder->adopted = values;
+    for (uint32_t index = 0; index < values->length; index++) sg_append_from(&builder->children[0], values, index);
     return true;
+}
+
+static inline void sg_adopt_all(sg_builder *builder, const sg_array *array) {
+    if (array->field->kind == SG_DICTIONARY) sg_adopt(builder, &array->children[0]);
+    else
+        for (uint32_t child = 0; child < array->field->n_children; child++)
+            sg_adopt_all(&builder->children[child], &array->children[child]);
+}
+
+/* Appends a copy of a value of a dictionary: its index where the values were adopted, else the value by its bytes. */
+static inline void sg_append_entry(sg_builder *builder, const sg_array *array, size_t row) {
+    const sg_array *values = &array->children[0];
+    bool adopted = sg_adopt(builder, values);
+    if (!sg_bit(array->validity, row) || (!adopted && sg_is_null(array, row))) {
+        sg_append_null(builder);
+        return;
+    }
+    uint64_t index = sg_index_at(array, row);
+    sg_text raw = {NULL, (size_t)values->field->width};
+    if (adopted) {
+        sg_bytes_add(&builder->first, &index, (size_t)sg_kind_width(builder->field->index_kind));
+        sg_builder_count(builder, true);
+        return;
+    }
+    if (values->field->kind & (SG_BYTE_LIKE | SG_VIEWS)) raw = sg_bytes_at(array, row);
+    else raw.data = (const char *)sg_raw_at(values, index);
+    sg_append_key(builder, raw);
 }
 
 /** Appends a copy of a value of an array of the same type, nested or not. */
 static inline void sg_append_from(sg_builder *builder, const sg_array *array, size_t row) {
     sg_kind kind = array->field->kind;
-    if (sg_is_null(array, row)) sg_append_null(builder);
+    if (kind == SG_DICTIONARY) sg_append_entry(builder, array, row);
+    else if (sg_is_null(array, row)) sg_append_null(builder);
     else if (kind == SG_BOOL) sg_append_bool(builder, sg_bool_at(array, row));
     else if (kind & (SG_BYTE_LIKE | SG_VIEWS)) sg_append_text(builder, sg_bytes_at(array, row));
-    else if (kind == SG_DICTIONARY) {
-        const sg_array *values = &array->children[0];
-        sg_text raw = {NULL, (size_t)values->field->width};
-        if (values->field->kind & (SG_BYTE_LIKE | SG_VIEWS)) raw = sg_bytes_at(array, row);
-        else raw.data = (const char *)sg_raw_at(values, sg_index_at(array, row));
-        sg_append_key(builder, raw);
-    } else if (kind & (SG_LISTS | SG_FIXED_LIST)) {
+    else if (kind & (SG_LISTS | SG_FIXED_LIST)) {
         sg_range range = sg_elements(array, row);
         for (size_t at = range.start; at < range.end; at++) sg_append_from(&builder->children[0], &array->children[0], at);
         sg_append_element(builder);

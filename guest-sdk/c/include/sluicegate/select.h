@@ -83,7 +83,7 @@ static inline sg_array *sg_select(const sg_array *array, const sg_rows *rows) {
     bool is_all = rows->selection == SG_WIRE_ALL || (rows->selection == SG_WIRE_FILTER && rows->n_selected == array->length);
     if (is_all) return (sg_array *)array;
     const uint32_t *indices = sg_indices(rows);
-    sg_builder *builder = sg_builder_new(array->field, rows->n_selected);
+    sg_builder *builder = sg_builder_like(array, rows->n_selected);
     for (uint32_t at = 0; at < rows->n_selected; at++) sg_append_from(builder, array, indices[at]);
     return sg_finish(builder);
 }
