@@ -238,12 +238,14 @@ static inline sg_field *sg_field_dictionary(sg_text name, const char *format, bo
     return field;
 }
 
-/** A field like another, under another name and nullability, of the same type. */
+/** A field of the type of another, under a name of its own, without metadata. */
 static inline const sg_field *sg_field_like(const sg_field *field, sg_text name, bool nullable) {
     sg_field *copy = SG_NEW(sg_field, 1);
     *copy = *field;
     copy->name = sg_text_copy(name);
     copy->nullable = nullable;
+    copy->metadata = NULL;
+    copy->n_metadata = 0;
     return copy;
 }
 
