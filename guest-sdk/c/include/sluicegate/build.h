@@ -163,6 +163,15 @@ static inline void sg_append_text(sg_builder *builder, sg_text text) {
     sg_builder_count(builder, true);
 }
 
+/** Appends text of several parts, one after the other. */
+static inline void sg_append_parts(sg_builder *builder, const sg_text *parts, size_t n_parts) {
+    sg_bytes whole = {};
+    bool in_place = builder->field->kind & SG_BYTE_LIKE;
+    sg_bytes *bytes = in_place ? &builder->second : &whole;
+    for (size_t part = 0; part < n_parts; part++) sg_bytes_text(bytes, parts[part]);
+    sg_append_text(builder, sg_bytes_as_text(&whole));
+}
+
 /** Appends formatted text. */
 SG_PRINTF(2, 3) static inline void sg_append_format(sg_builder *builder, const char *format, ...) {
     va_list arguments;

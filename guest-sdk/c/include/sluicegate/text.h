@@ -76,6 +76,20 @@ static inline sg_text sg_bytes_as_text(const sg_bytes *bytes) {
     return text;
 }
 
+/* Room for the digits of any integer of 64 bits, and its sign. */
+#define SG_DIGITS 20
+
+/** The digits of an integer, at the end of `digits`. */
+static inline sg_text sg_decimal(int64_t integer, char digits[SG_DIGITS]) {
+    uint64_t rest = integer < 0 ? 0 - (uint64_t)integer : (uint64_t)integer;
+    size_t at = SG_DIGITS;
+    do digits[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (integer < 0) digits[--at] = '-';
+    sg_text text = {digits + at, SG_DIGITS - at};
+    return text;
+}
+
 /* How many letters to insert, drop, change or swap to make `b` of `a`, whatever their case. */
 static inline size_t sg_distance(sg_text a, sg_text b) {
     size_t width = b.size + 1;

@@ -83,12 +83,11 @@ static sg_text hashed(const mask *self, sg_text text, char hex[DIGITS_MAX]) {
 
 static sg_array *masked(const mask *self, const source *source, const sg_batch *batch) {
     sg_builder *builder = sg_builder_new(source->field, batch->n_rows);
-    char hex[DIGITS_MAX], number[24];
+    char hex[DIGITS_MAX], number[SG_DIGITS];
     sg_i64s numbers = source->is_integer ? sg_integers(batch, source->column) : (sg_i64s){};
     for (uint32_t row = 0; row < batch->n_rows; row++) {
         sg_text text = self->redaction;
-        if (source->is_integer && sg_bit(numbers.validity, row))
-            text = (sg_text){number, (size_t)snprintf(number, sizeof number, "%lld", (long long)numbers.values[row])};
+        if (source->is_integer && sg_bit(numbers.validity, row)) text = sg_decimal(numbers.values[row], number);
         else if (source->is_integer) text = (sg_text){};
         else if (source->how != REDACT) text = sg_text_in(batch, source->column, row);
         if (source->how == HASH) text = hashed(self, text, hex);

@@ -31,27 +31,35 @@ static inline void sha256_compress(uint32_t state[8], const uint8_t *block) {
         0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
         0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
         0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
-    uint32_t w[64], s[8];
+    uint32_t w[64];
     for (int i = 0; i < 16; i++)
         w[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 | (uint32_t)block[4 * i + 2] << 8 |
                block[4 * i + 3];
     for (int i = 16; i < 64; i++) {
-        uint32_t a = w[i - 15], b = w[i - 2];
-        w[i] = w[i - 16] + (sha256_turn(a, 7) ^ sha256_turn(a, 18) ^ a >> 3) + w[i - 7] +
-               (sha256_turn(b, 17) ^ sha256_turn(b, 19) ^ b >> 10);
+        uint32_t x = w[i - 15], y = w[i - 2];
+        w[i] = w[i - 16] + (sha256_turn(x, 7) ^ sha256_turn(x, 18) ^ x >> 3) + w[i - 7] +
+               (sha256_turn(y, 17) ^ sha256_turn(y, 19) ^ y >> 10);
     }
-    memcpy(s, state, sizeof s);
-    for (int i = 0; i < 64; i++) {
-        uint32_t e = s[4], a = s[0];
-        uint32_t x = s[7] + (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25)) +
-                     ((e & s[5]) ^ (~e & s[6])) + k[i] + w[i];
-        uint32_t y = (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22)) +
-                     ((a & s[1]) ^ (a & s[2]) ^ (s[1] & s[2]));
-        memmove(s + 1, s, 7 * sizeof *s);
-        s[4] += x;
-        s[0] = x + y;
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    // The words change their names rather than their places.
+#define SHA256_ROUND(a, b, c, d, e, f, g, h, i)                                                    \
+    h += (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i]; \
+    d += h;                                                                                        \
+    h += (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))
+    for (int i = 0; i < 64; i += 8) {
+        SHA256_ROUND(a, b, c, d, e, f, g, h, i);
+        SHA256_ROUND(h, a, b, c, d, e, f, g, i + 1);
+        SHA256_ROUND(g, h, a, b, c, d, e, f, i + 2);
+        SHA256_ROUND(f, g, h, a, b, c, d, e, i + 3);
+        SHA256_ROUND(e, f, g, h, a, b, c, d, i + 4);
+        SHA256_ROUND(d, e, f, g, h, a, b, c, i + 5);
+        SHA256_ROUND(c, d, e, f, g, h, a, b, i + 6);
+        SHA256_ROUND(b, c, d, e, f, g, h, a, i + 7);
     }
-    for (int i = 0; i < 8; i++) state[i] += s[i];
+#undef SHA256_ROUND
+    state[0] += a, state[1] += b, state[2] += c, state[3] += d;
+    state[4] += e, state[5] += f, state[6] += g, state[7] += h;
 }
 
 static inline void sha256_init(sha256 *hash) {
@@ -75,11 +83,10 @@ static inline void sha256_add(sha256 *hash, const void *data, size_t size) {
 
 static inline void sha256_end(sha256 *hash, uint8_t digest[SHA256_SIZE]) {
     uint64_t n_bits = 8 * (uint64_t)hash->n_bytes;
-    uint8_t length[8], zero = 0;
-    sha256_add(hash, "\x80", 1);
-    while (hash->n_bytes % SHA256_BLOCK != SHA256_BLOCK - 8) sha256_add(hash, &zero, 1);
-    for (int byte = 0; byte < 8; byte++) length[byte] = (uint8_t)(n_bits >> (56 - 8 * byte));
-    sha256_add(hash, length, sizeof length);
+    uint8_t padding[SHA256_BLOCK + 8] = {0x80};
+    size_t size = SHA256_BLOCK - (hash->n_bytes + 8) % SHA256_BLOCK;
+    for (int byte = 0; byte < 8; byte++) padding[size + (size_t)byte] = (uint8_t)(n_bits >> (56 - 8 * byte));
+    sha256_add(hash, padding, size + 8);
     for (int byte = 0; byte < SHA256_SIZE; byte++) digest[byte] = (uint8_t)(hash->state[byte / 4] >> (24 - 8 * (byte % 4)));
 }
 

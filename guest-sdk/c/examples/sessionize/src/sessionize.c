@@ -58,12 +58,11 @@ static sg_status process(sessionize *self, const sg_batch *batch, sg_out *out) {
     sg_builder *ids = sg_builder_new(self->id, batch->n_rows);
     int64_t *starts = SG_NEW(int64_t, batch->n_rows);
     uint8_t *kept = sg_flags(batch);
-    char name[48];
+    char name[SG_DIGITS], number[SG_DIGITS];
     for (uint32_t row = 0; row < batch->n_rows; row++) {
         sg_text user = {};
         if (!self->user_is_integer) user = sg_text_in(batch, self->user, row);
-        else if (sg_bit(numbers.validity, row))
-            user = (sg_text){name, (size_t)snprintf(name, sizeof name, "%lld", (long long)numbers.values[row])};
+        else if (sg_bit(numbers.validity, row)) user = sg_decimal(numbers.values[row], name);
         bool has_time = sg_bit(times.validity, row);
         kept[row] = user.data && has_time;
         if (!user.data) sg_reject(out, row, "the user is null");
@@ -72,10 +71,8 @@ static sg_status process(sessionize *self, const sg_batch *batch, sg_out *out) {
         session *session = session_at(self, user, times.values[row], row);
         if (!session) return SG_DATA;
         starts[ids->length] = session->start;
-        char number[24];
-        size_t size = (size_t)snprintf(number, sizeof number, "-%llu", (unsigned long long)session->number);
-        sg_bytes_text(&ids->second, user);
-        sg_append_text(ids, (sg_text){number, size});
+        const sg_text parts[] = {user, sg_text_of("-"), sg_decimal(session->number, number)};
+        sg_append_parts(ids, parts, 3);
     }
     sg_array *column = sg_array_of(self->start, starts, NULL, ids->length);
     return sg_emit(out, sg_filter(kept, NULL, batch->n_rows), sg_finish(ids), column);

@@ -6,8 +6,7 @@
 
 typedef struct {
     sg_text user; // of malloc: it outlives the batch
-    uint64_t number;
-    int64_t start, last;
+    int64_t number, start, last;
 } session;
 
 typedef struct {
