@@ -81,9 +81,9 @@ static inline int64_t sg_i64_at(const sg_array *array, size_t row) {
     const void *data = array->first.data;
     bool is_unsigned = array->field->kind & (SG_UINT8 | SG_UINT16 | SG_UINT32);
     switch (array->field->width) {
-    case 1: return is_unsigned ? ((const uint8_t *)data)[row] : ((const int8_t *)data)[row];
-    case 2: return is_unsigned ? ((const uint16_t *)data)[row] : ((const int16_t *)data)[row];
-    case 4: return is_unsigned ? ((const uint32_t *)data)[row] : ((const int32_t *)data)[row];
+    case 1: return is_unsigned ? (int64_t)((const uint8_t *)data)[row] : (int64_t)((const int8_t *)data)[row];
+    case 2: return is_unsigned ? (int64_t)((const uint16_t *)data)[row] : (int64_t)((const int16_t *)data)[row];
+    case 4: return is_unsigned ? (int64_t)((const uint32_t *)data)[row] : (int64_t)((const int32_t *)data)[row];
     default: return ((const int64_t *)data)[row];
     }
 }

@@ -145,7 +145,9 @@ void sg_import_reject(const sg_wire_rejection *rows, size_t n_rows) {
 
 void sg_import_log(uint32_t level, const char *message, size_t size) {
     static const char *const levels[] = {"trace", "debug", "info", "warn", "error"};
-    if (!sg_test_now || level == SG_ERROR) fprintf(stderr, "%s: %.*s\n", levels[level], (int)size, message);
+    /* The program ends with a panic, so that nothing else would show it. */
+    bool is_panic = size > 8 && memcmp(message, "panicked", 8) == 0;
+    if (!sg_test_now || is_panic) fprintf(stderr, "%s: %.*s\n", levels[level], (int)size, message);
     if (!sg_test_now) return;
     sg_arena *before = sg_test_enter(sg_test_now);
     sg_bytes_format(&sg_test_now->messages, "%s: %.*s\n", levels[level], (int)size, message);
