@@ -58,6 +58,8 @@ WASI(int, fd_write, (int fd, const void *parts, size_t n_parts, size_t *written)
         write_part(fd, each);
         *written += each->size;
     }
+    /* The C library buffers standard output by lines, but hands over at once what goes to standard error. */
+    if (fd == 2) flush_line(fd);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /*
  * To and from the Arrow C data interface, for nanoarrow and other libraries that speak it.
  *
- * Nothing of such a library is needed here. To use nanoarrow, put nanoarrow.c, nanoarrow.h and nanoarrow_config.h
- * into `src/` of the project.
+ * Nothing of such a library is needed here. To use nanoarrow, put nanoarrow.c into `src/` and its headers into
+ * `include/nanoarrow/` of the project.
  */
 #ifndef SLUICEGATE_ARROW_H
 #define SLUICEGATE_ARROW_H
