@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow::buffer::MutableBuffer;
 use bytes::{Buf as _, Bytes};
-use datafusion::object_store::{self, GetOptions, GetRange, ObjectMeta, ObjectStore};
+use datafusion::object_store::{
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, Result as StoreResult,
+};
 use futures::TryStreamExt as _;
 use futures::stream::{self, BoxStream, StreamExt as _};
 
@@ -25,7 +27,7 @@ pub(super) struct Cursor {
     store: Arc<dyn ObjectStore>,
     object: ObjectMeta,
     name: String,
-    chunks: BoxStream<'static, object_store::Result<Bytes>>,
+    chunks: BoxStream<'static, StoreResult<Bytes>>,
     /// What arrived and was not taken.
     chunk: Bytes,
     /// Where the chunk starts; none before the first `seek`.
@@ -58,7 +60,6 @@ impl Cursor {
 
     /// The bytes from `start` to the end of the file, in one request.
     pub(super) async fn tail(&mut self, start: u64) -> Result<Bytes> {
-        use object_store::ObjectStoreExt as _;
         let range = start..self.size();
         let read = self.store.get_range(&self.object.location, range).await;
         read.map_err(|error| storage_error(&self.name, error))
