@@ -14,7 +14,7 @@ use datafusion::datasource::physical_plan::{
 };
 use datafusion::datasource::projection::{ProjectionOpener, SplitProjection};
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
+use datafusion::object_store::{GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::DisplayFormatType;
@@ -180,7 +180,7 @@ fn bytes(
     let options = GetOptions::new().with_range(range);
     let opening = async move { store.get_opts(&object.location, options).await };
     stream::once(opening)
-        .map_ok(|found| found.into_stream())
+        .map_ok(GetResult::into_stream)
         .try_flatten()
         .map_err(DataFusionError::from)
         .boxed()

@@ -82,7 +82,9 @@ impl Frame {
         let body = body_length(message(metadata)?.bodyLength())?;
         let block = Block::new(
             0,
-            (prefix as i32).saturating_add(length),
+            i32::try_from(prefix)
+                .unwrap_or_default()
+                .saturating_add(length),
             body.cast_signed(),
         );
         cursor.append(&mut bytes, body).await?;
@@ -246,7 +248,8 @@ fn check_rows(batch: &RecordBatch<'_>) -> Result<()> {
             ));
         }
     }
-    let buffers = batch.buffers().map_or(0, |buffers| buffers.len()) as i64;
+    let buffers = batch.buffers().map_or(0, |buffers| buffers.len());
+    let buffers = i64::try_from(buffers).unwrap_or(i64::MAX);
     let mut counts = batch.variadicBufferCounts().into_iter().flatten();
     if counts.any(|count| !(0..=buffers).contains(&count)) {
         return Err(damaged("a column has more buffers than its batch"));
