@@ -16,6 +16,7 @@ mod exactness;
 mod formats;
 mod guests;
 mod hostile;
+mod ipc;
 mod jobs;
 mod order;
 mod output;

@@ -18,7 +18,8 @@ use regex::Regex;
 
 use super::diagnose::Complaint;
 use super::exact::{Failure, Notation};
-use super::text::{Feed, Format, Piece, RECORD_BYTES_MAX};
+use super::source::{Format, Piece};
+use super::text::{Feed, RECORD_BYTES_MAX};
 use crate::engine::error::to_datafusion;
 use crate::error::{Error, Result};
 use crate::spec::CsvOptions;

@@ -1,18 +1,25 @@
-//! The schema of Arrow IPC files and streams.
+//! Arrow IPC, files and streams: their schema, and their batches.
 //!
 //! DataFusion looks for the first message eight bytes into a file, but writers may align it, and ours does;
-//! the footer of a file is where its schema is for certain.
+//! the footer of a file is where its schema is for certain. Its reader, and Arrow's, allocate what lengths in a
+//! file say, which ends the process; ours compare them first.
+
+mod cursor;
+mod frame;
+mod read;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
-use arrow::buffer::Buffer;
 use arrow::datatypes::{Schema, SchemaRef};
+use arrow::ipc::MetadataVersion;
 use arrow::ipc::convert::fb_to_schema;
-use arrow::ipc::reader::StreamDecoder;
-use arrow::ipc::root_as_footer;
-use datafusion::object_store::{GetOptions, ObjectMeta, ObjectStoreExt as _};
-use futures::{FutureExt as _, TryStreamExt};
+use datafusion::object_store::{ObjectMeta, ObjectStoreExt as _};
+use futures::FutureExt as _;
 
+use self::cursor::Cursor;
+use self::frame::Frame;
+pub(super) use self::read::Ipc;
 use super::Files;
 use super::merge::{self, Found, Types};
 use crate::error::{Error, Result};
@@ -20,12 +27,6 @@ use crate::storage::storage_error;
 
 /// What a file, as opposed to a stream, begins and ends with.
 const MAGIC: &[u8] = b"ARROW1";
-
-/// The length of the footer, and the magic.
-const TAIL_BYTES: u64 = 10;
-
-/// Bytes of a footer: a schema and a place for each batch.
-const FOOTER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The schema that all files of an input fit.
 pub(super) async fn schema(files: &Files) -> Result<SchemaRef> {
@@ -40,22 +41,21 @@ pub(super) async fn schema(files: &Files) -> Result<SchemaRef> {
                         .hint("put the files and the streams into inputs of their own"),
                 );
             }
+            let store = Arc::clone(&files.store);
+            let mut cursor = Cursor::new(store, object.clone(), files.name(object));
             if file {
-                of_file(files, object).await
+                let footer = frame::footer(&mut cursor).await?;
+                let schema = frame::verified(&footer)?.schema();
+                Ok(fb_to_schema(frame::readable(schema)?))
             } else {
-                of_stream(files, object).await
+                Ok(stream_schema(&mut cursor).await?.0)
             }
         };
         // The decoder takes some damaged metadata for a bug of its own.
         let found = AssertUnwindSafe(reading)
             .catch_unwind()
             .await
-            .unwrap_or_else(|_| {
-                Err(
-                    Error::input("the file is damaged: its metadata makes no sense")
-                        .hint("was it copied or written only in part?"),
-                )
-            });
+            .unwrap_or_else(|_| Err(damaged("its metadata makes no sense")));
         let name = files.name(object);
         let schema =
             found.map_err(|error| error.fact("file", &name).context(format!("read `{name}`")))?;
@@ -73,59 +73,26 @@ pub(super) async fn is_file(files: &Files) -> Result<bool> {
 }
 
 async fn has_magic(files: &Files, object: &ObjectMeta) -> Result<bool> {
-    let head = range(files, object, 0, (MAGIC.len() as u64).min(object.size)).await?;
-    Ok(head == MAGIC)
+    let range = 0..(MAGIC.len() as u64).min(object.size);
+    let head = files.store.get_range(&object.location, range).await;
+    Ok(head.map_err(|error| storage_error(&files.name(object), error))? == MAGIC)
 }
 
-async fn of_file(files: &Files, object: &ObjectMeta) -> Result<Schema> {
-    let broken = || {
-        Error::input("the file begins like an Arrow file, but does not end like one")
-            .hint("was it copied or written only in part?")
+/// What a stream begins with: its schema, and the version of the format.
+async fn stream_schema(cursor: &mut Cursor) -> Result<(Schema, MetadataVersion)> {
+    let begin = async {
+        cursor.seek(0).await?;
+        let first = Frame::next(cursor).await?;
+        let first = first.ok_or_else(|| damaged("it ends before its schema"))?;
+        let message = first.message()?;
+        let schema = frame::readable(message.header_as_schema())?;
+        Ok((fb_to_schema(schema), message.version()))
     };
-    let end = object.size.checked_sub(TAIL_BYTES).ok_or_else(broken)?;
-    let tail = range(files, object, end, object.size).await?;
-    let Some((length, MAGIC)) = tail.split_first_chunk::<4>() else {
-        return Err(broken());
-    };
-    let length = u64::try_from(i32::from_le_bytes(*length)).map_err(|_| broken())?;
-    let start = end.checked_sub(length).ok_or_else(broken)?;
-    if length > FOOTER_BYTES_MAX {
-        return Err(Error::limit(
-            "footer",
-            format!("{FOOTER_BYTES_MAX} bytes"),
-            "write the data in more, smaller files",
-        ));
-    }
-    let footer = range(files, object, start, end).await?;
-    let footer = root_as_footer(&footer).map_err(|_| broken())?;
-    footer.schema().map(fb_to_schema).ok_or_else(broken)
+    let begun: Result<_> = begin.await;
+    begun.map_err(|error| error.context("neither an Arrow file nor an Arrow stream"))
 }
 
-async fn of_stream(files: &Files, object: &ObjectMeta) -> Result<Schema> {
-    let failed = |error| storage_error(&files.name(object), error);
-    let found = files
-        .store
-        .get_opts(&object.location, GetOptions::new())
-        .await;
-    let mut chunks = found.map_err(failed)?.into_stream();
-    let mut decoder = StreamDecoder::new();
-    while let Some(chunk) = chunks.try_next().await.map_err(failed)? {
-        let mut buffer = Buffer::from(chunk);
-        decoder.decode(&mut buffer).map_err(|error| {
-            Error::input(format!(
-                "neither an Arrow file nor an Arrow stream: {error}"
-            ))
-        })?;
-        if let Some(schema) = decoder.schema() {
-            return Ok(schema.as_ref().clone());
-        }
-    }
-    Err(Error::input(
-        "neither an Arrow file nor an Arrow stream: it ends before its schema",
-    ))
-}
-
-async fn range(files: &Files, object: &ObjectMeta, start: u64, end: u64) -> Result<bytes::Bytes> {
-    let read = files.store.get_range(&object.location, start..end).await;
-    read.map_err(|error| storage_error(&files.name(object), error))
+fn damaged(why: &str) -> Error {
+    Error::input(format!("the file is damaged: {why}"))
+        .hint("was it copied or written only in part?")
 }

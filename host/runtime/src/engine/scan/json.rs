@@ -19,7 +19,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 use self::array::Brackets;
 use super::diagnose::Complaint;
 use super::exact::{Failure, Misfit, Notation};
-use super::text::{Feed, Format, Piece, RECORD_BYTES_MAX};
+use super::source::{Format, Piece};
+use super::text::{Feed, RECORD_BYTES_MAX};
 use crate::engine::error::to_datafusion;
 use crate::error::Error;
 

@@ -12,6 +12,7 @@ mod located;
 mod merge;
 mod parquet;
 mod schema;
+mod source;
 mod split;
 mod text;
 
@@ -24,7 +25,7 @@ use datafusion::common::Result as DfResult;
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{
-    ArrowSource, FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
+    FileGroup, FileScanConfigBuilder, FileSource, ParquetSource,
 };
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -34,9 +35,10 @@ use datafusion::object_store::{ObjectMeta, ObjectStore};
 use datafusion::physical_plan::ExecutionPlan;
 
 use self::csv::Csv;
+use self::ipc::Ipc;
 use self::json::Json;
 use self::located::Located;
-use self::text::TextSource;
+use self::source::Source;
 use crate::error::{Error, Result};
 use crate::spec::{Compression, Input, InputFormat, SchemaSource};
 
@@ -151,20 +153,22 @@ async fn file_source(
     let origin = &files.origin;
     let source: Arc<dyn FileSource> = match &input.format {
         InputFormat::Csv(options) => {
-            Arc::new(TextSource::new(Csv::new(options.clone())?, schema, origin))
+            Arc::new(Source::new(Csv::new(options.clone())?, schema, origin))
         }
         InputFormat::Json(options) => {
             let json = Json {
                 array: options.array,
                 closed: !matches!(options.schema, SchemaSource::Explicit(_)),
             };
-            Arc::new(TextSource::new(json, schema, origin))
+            Arc::new(Source::new(json, schema, origin))
         }
         InputFormat::Parquet => Arc::new(ParquetSource::new(schema)),
-        InputFormat::Arrow if ipc::is_file(files).await? => {
-            Arc::new(ArrowSource::new_file_source(schema))
+        InputFormat::Arrow => {
+            let ipc = Ipc {
+                file: ipc::is_file(files).await?,
+            };
+            Arc::new(Source::new(ipc, schema, origin))
         }
-        InputFormat::Arrow => Arc::new(ArrowSource::new_stream_file_source(schema)),
     };
     let diagnosis = diagnose::Diagnosis::new(&input.format);
     let located = Located::new(source, origin, diagnosis);
