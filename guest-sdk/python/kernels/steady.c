@@ -1,7 +1,8 @@
 /* Makes builds reproducible: preloaded into the compiler of components, which keeps CPython's memory as it was after
  * the imports, it gives random bytes, clocks, and the times and numbers of files the same values in every build.
  *
- * The compiler asks the kernel about files without the C library, so a filter turns those calls into signals.
+ * The compiler asks the kernel about files without the C library, so a filter turns those calls into signals: `build`
+ * installs it by `steady_files`.
  */
 
 #define _GNU_SOURCE
@@ -20,6 +21,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <ucontext.h>
+
+void steady_files(void);
 
 /* 2026-01-01, as `build` gives files. */
 #define MADE_AT 1767225600
@@ -131,7 +134,8 @@ static void asked(int signal, siginfo_t *info, void *context) {
 #endif
 }
 
-__attribute__((constructor)) static void begin(void) {
+/* Called once Python runs, whose own questions about files differ from machine to machine. */
+void steady_files(void) {
     struct sigaction action = {.sa_sigaction = asked, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK};
     struct sock_filter filter[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
