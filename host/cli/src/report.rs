@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 use sluicegate::error::Error;
+use sluicegate::run::LogLine;
 
 /// The exit codes, as `sluice --help` shows them.
 pub(crate) const EXIT_CODES: &str = "\
@@ -28,15 +29,15 @@ pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 /// Why a command ends early.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something for the person to read.
-    Error(Error),
+    /// Something for the person to read, and what the transforms of a run said before.
+    Error(Error, Vec<LogLine>),
     /// Whoever read the output has seen enough, as in `sluice head x | head -1`.
     Closed,
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self::Error(error)
+        Self::Error(error, Vec::new())
     }
 }
 
@@ -78,13 +79,13 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Outcome {
 pub(crate) fn exit(outcome: Outcome, json: bool) -> ExitCode {
     match outcome {
         Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
-        Err(Failure::Error(error)) => {
-            let text = if json {
-                machine_text(&error)
+        Err(Failure::Error(error, logs)) => {
+            if json {
+                eprintln!("{}", machine_text(&error, &logs));
             } else {
-                human_text(&error)
-            };
-            eprintln!("{text}");
+                print_logs(&logs);
+                eprintln!("{}", human_text(&error));
+            }
             ExitCode::from(error.kind().exit_code())
         }
     }
@@ -143,13 +144,13 @@ fn human_text(error: &Error) -> String {
     lines.join("\n")
 }
 
-fn machine_text(error: &Error) -> String {
+fn machine_text(error: &Error, logs: &[LogLine]) -> String {
     let facts: serde_json::Map<String, serde_json::Value> = error
         .facts()
         .iter()
         .map(|(name, value)| ((*name).to_owned(), json!(value)))
         .collect();
-    json!({
+    let mut text = json!({
         "error": {
             "kind": error.kind().as_str(),
             "exit_code": error.kind().exit_code(),
@@ -158,8 +159,18 @@ fn machine_text(error: &Error) -> String {
             "hints": error.hints(),
             "facts": facts,
         }
-    })
-    .to_string()
+    });
+    if !logs.is_empty() {
+        text["logs"] = json!(logs);
+    }
+    text.to_string()
+}
+
+/// Prints the transforms' messages on standard error.
+pub(crate) fn print_logs(logs: &[LogLine]) {
+    for line in logs {
+        eprintln!("{} {}: {}", line.level, line.step, printable(&line.message));
+    }
 }
 
 fn causes(error: &Error) -> Vec<String> {

@@ -11,7 +11,7 @@ use sluicegate::run::{self, Options, Progress, Summary};
 use sluicegate::spec::{Application, ApplicationFile};
 
 use crate::limits::LimitFlags;
-use crate::report::Outcome;
+use crate::report::{self, Failure, Outcome};
 use crate::{interrupt, place, progress, summary};
 
 /// Runs an application: reads its inputs, applies its transforms, writes its output
@@ -63,12 +63,19 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
     let run_id = uuid::Uuid::now_v7().to_string();
     let application = application(arguments, &run_id).with_context(doing)?;
     let output = application.output.uri.to_string();
-    let done = execute(application, arguments, run_id).with_context(doing)?;
+    let watched = Arc::new(Progress::default());
+    let done = match execute(application, arguments, run_id, Arc::clone(&watched)) {
+        Ok(done) => done,
+        Err(error) => {
+            // What a transform said last often tells why it failed, so it is not quiet about that.
+            return Err(Failure::Error(error.context(doing()), watched.take_logs()));
+        }
+    };
     if json {
         return summary::print_json(&done, &output);
     }
     if !arguments.quiet {
-        summary::print_logs(&done);
+        report::print_logs(&done.logs);
     }
     summary::print(&done, &output)
 }
@@ -112,8 +119,12 @@ fn built_in(run_id: &str) -> BTreeMap<String, String> {
     ])
 }
 
-fn execute(application: Application, arguments: &Arguments, run_id: String) -> Result<Summary> {
-    let watched = Arc::new(Progress::default());
+fn execute(
+    application: Application,
+    arguments: &Arguments,
+    run_id: String,
+    watched: Arc<Progress>,
+) -> Result<Summary> {
     let options = Options {
         run_id,
         environment: place::environment(),

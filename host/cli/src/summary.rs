@@ -29,13 +29,6 @@ pub(crate) fn print_json(summary: &Summary, output: &str) -> Outcome {
     })
 }
 
-/// Prints the transforms' messages on standard error.
-pub(crate) fn print_logs(summary: &Summary) {
-    for line in &summary.logs {
-        eprintln!("{} {}: {}", line.level, line.step, printable(&line.message));
-    }
-}
-
 /// Prints the summary for people.
 pub(crate) fn print(summary: &Summary, output: &str) -> Outcome {
     let mut text = String::new();

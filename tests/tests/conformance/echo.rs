@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use sluicegate::ErrorKind;
 
 use crate::arrays::{Dice, array, leaf_types};
@@ -107,14 +108,28 @@ fn refused(error: &sluicegate::Error, data_type: &DataType) -> Result<bool, Stri
     Err(format!("{data_type} is refused by {text}"))
 }
 
+/// Whether both say the same. A dictionary may be another, and so may the bits of a NaN: what counts is
+/// what a person reads.
 fn same(before: &ArrayRef, after: &ArrayRef) -> Result<(), String> {
     if before == after {
         return Ok(());
     }
-    Err(format!(
-        "{} rows: {before:?} became {after:?}",
-        before.len()
-    ))
+    let formats = FormatOptions::new().with_null("null").with_types_info(true);
+    let read = |array: &ArrayRef| -> Result<Vec<String>, String> {
+        let formatter = ArrayFormatter::try_new(array, &formats).map_err(|e| e.to_string())?;
+        let rows = (0..array.len()).map(|row| formatter.value(row).try_to_string());
+        rows.collect::<Result<_, _>>().map_err(|e| e.to_string())
+    };
+    let (before, after) = (read(before)?, read(after)?);
+    match before
+        .iter()
+        .zip(&after)
+        .position(|(before, after)| before != after)
+    {
+        None if before.len() == after.len() => Ok(()),
+        None => Err(format!("{} rows became {}", before.len(), after.len())),
+        Some(row) => Err(format!("row {row}: {} became {}", before[row], after[row])),
+    }
 }
 
 /// Checks that the document says what was seen.

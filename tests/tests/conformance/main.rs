@@ -10,7 +10,6 @@
     reason = "a test may fail"
 )]
 
-#[expect(dead_code, reason = "shared with the tests of the conversion")]
 #[path = "../../../host/runtime/src/columns/tests/arrays.rs"]
 mod arrays;
 mod echo;

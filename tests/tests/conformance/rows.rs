@@ -78,10 +78,7 @@ fn rows_are_filtered() {
             let rows = kept(&batch);
             let passed = made.project(&[0, 1, 2]).unwrap();
             assert_eq!(passed.columns(), taken(&batch, rows.clone()).columns());
-            assert_eq!(
-                *made.column(3),
-                Arc::new(UInt32Array::from(rows)) as ArrayRef
-            );
+            assert_eq!(*made.column(3).as_primitive(), UInt32Array::from(rows));
             assert_eq!(*schema.field(3), Field::new("row", DataType::UInt32, false));
         }
     });

@@ -136,13 +136,14 @@ static inline void sg_builder_offset(sg_builder *builder, size_t end) {
 
 /* Adds a view: up to 12 bytes lie within, longer ones in the data buffer. */
 static inline void sg_builder_view(sg_builder *builder, sg_text text) {
-    uint32_t view[4] = {(uint32_t)text.size, 0, 0, (uint32_t)builder->second.size};
+    uint32_t view[4] = {(uint32_t)text.size, 0, 0, 0};
     if (text.size) memcpy(view + 1, text.data, text.size <= 12 ? text.size : 4);
     if (text.size > 12) {
         if (text.size > INT32_MAX - builder->second.size)
             sg_panic("column `%s` exceeds 2 GiB in one batch", builder->field->name.data);
+        view[3] = (uint32_t)builder->second.size;
         sg_bytes_text(&builder->second, text);
-    } else if (text.size <= 8) view[3] = 0;
+    }
     sg_bytes_add(&builder->first, view, 16);
 }
 

@@ -78,7 +78,10 @@ impl Window<'_> {
             .data
             .nulls()
             .map(|nulls| nulls.slice(self.start, self.length));
-        let null_count = nulls.as_ref().map_or(0, NullBuffer::null_count);
+        let null_count = match self.data.data_type() {
+            DataType::Null => self.length,
+            _ => nulls.as_ref().map_or(0, NullBuffer::null_count),
+        };
         let mut buffers = Vec::with_capacity(self.data.buffers().len() + 1);
         if layout.can_contain_null_mask {
             let nulls = nulls.filter(|_| null_count > 0);

@@ -29,7 +29,6 @@ pub(super) struct Execution {
     sandbox: Sandbox,
     stores: Stores,
     meter: Arc<Meter>,
-    logs: Logs,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     stop: Arc<AtomicBool>,
     started: Instant,
@@ -44,12 +43,10 @@ struct Written {
 impl Execution {
     pub(super) fn new(application: Application, options: Options) -> Result<Self> {
         let meter = Arc::new(Meter::default());
-        let logs = Logs::default();
         Ok(Self {
             engine: Engine::new(&application.limits, threads(options.threads))?,
-            sandbox: sandbox(options.cache.clone(), &logs)?,
+            sandbox: sandbox(options.cache.clone(), options.progress.logs())?,
             stores: Stores::new(options.environment.clone(), Arc::clone(&meter)),
-            logs,
             stop: Arc::default(),
             started: Instant::now(),
             application,
@@ -131,7 +128,7 @@ impl Execution {
             let progress = Arc::clone(&self.options.progress);
             let stop = Arc::clone(&self.stop);
             let watch = Watch {
-                logs: self.logs.of(&step.name),
+                logs: self.options.progress.logs().of(&step.name),
                 cancel: Arc::new(move || stop.load(Ordering::Relaxed) || progress.is_cancelled()),
             };
             steps.push(self.engine.transform(step, plugin, watch, below).await?);
@@ -263,7 +260,7 @@ impl Execution {
             peak_memory: self.engine.peak_memory(),
             steps,
             files,
-            logs: self.logs.take(),
+            logs: self.options.progress.take_logs(),
             explain: self.options.explain.then(|| plan.explain()),
         }
     }

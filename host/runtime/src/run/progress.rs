@@ -1,6 +1,9 @@
-//! Counters that an observer may read while a run goes on.
+//! What an observer may see of a run while it goes on.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::LogLine;
+use super::logs::Logs;
 
 /// How far a run is, and the switch that cancels it.
 #[derive(Debug, Default)]
@@ -14,9 +17,19 @@ pub struct Progress {
     /// Rows handed to the output so far.
     pub rows_out: AtomicU64,
     cancelled: AtomicBool,
+    logs: Logs,
 }
 
 impl Progress {
+    /// Takes what the transforms have said so far, oldest first; also after the run failed.
+    pub fn take_logs(&self) -> Vec<LogLine> {
+        self.logs.take()
+    }
+
+    pub(super) const fn logs(&self) -> &Logs {
+        &self.logs
+    }
+
     /// Asks the run to stop; it ends with an error of kind `Cancelled` and leaves no output.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);

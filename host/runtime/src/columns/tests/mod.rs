@@ -1,6 +1,7 @@
 //! Columns there and back, and whatever a hostile guest may hand over instead.
 
 mod arrays;
+mod fields;
 mod hostile;
 mod messages;
 mod mutations;

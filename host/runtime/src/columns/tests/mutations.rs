@@ -4,7 +4,8 @@ use arrow::array::Array;
 use arrow::datatypes::{DataType, Field};
 use proptest::prelude::*;
 
-use super::arrays::{Dice, array, field, leaf_types};
+use super::arrays::{Dice, array, leaf_types};
+use super::fields::field;
 use super::{OwnedArray, cases, hand_over, owned};
 use crate::error::ErrorKind;
 

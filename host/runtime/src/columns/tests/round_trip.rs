@@ -4,7 +4,8 @@ use arrow::array::{Array, AsArray, StringArray, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use proptest::prelude::*;
 
-use super::arrays::{Dice, array, field, leaf_types};
+use super::arrays::{Dice, array, leaf_types};
+use super::fields::field;
 use super::{cases, hand_over, owned};
 use crate::columns::{flatten, flatten_schema, parse_field};
 use crate::limits::GuestLimits;

@@ -6,8 +6,9 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type};
 use proptest::prelude::*;
 
-use super::arrays::{Dice, array, field};
+use super::arrays::{Dice, array};
 use super::cases;
+use super::fields::field;
 use crate::columns::{Selection, unpacked_bytes};
 use crate::error::ErrorKind;
 
