@@ -160,8 +160,8 @@ fn machine_text(error: &Error, logs: &[LogLine]) -> String {
             "facts": facts,
         }
     });
-    if !logs.is_empty() {
-        text["logs"] = json!(logs);
+    if let (Some(text), false) = (text.as_object_mut(), logs.is_empty()) {
+        text.insert("logs".to_owned(), json!(logs));
     }
     text.to_string()
 }
@@ -229,7 +229,7 @@ mod tests {
             "error: failed to run `x.toml`: no such column\u{FFFD}[31m `a`\n  cause: inner\n  \
              step: etl\nhint: columns: `b`"
         );
-        let machine: serde_json::Value = serde_json::from_str(&machine_text(&error)).unwrap();
+        let machine: serde_json::Value = serde_json::from_str(&machine_text(&error, &[])).unwrap();
         assert_eq!(machine["error"]["exit_code"], 3);
         assert_eq!(machine["error"]["facts"]["step"], "etl");
     }

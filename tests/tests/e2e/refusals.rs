@@ -225,6 +225,22 @@ fn an_output_above_its_limit_is_refused() {
 }
 
 #[test]
+fn what_a_transform_said_before_it_failed_is_shown() {
+    let project = hostile(&format!("{} unreachable", guests::SHOUT));
+    let ended = project.try_run(&["--quiet"]);
+    assert_eq!(ended.code, Some(6), "{}", ended.err);
+    let (said, failed) = ended.err.split_once("\nerror: ").unwrap();
+    assert!(said.starts_with("warn etl: red "), "{said}");
+    assert!(failed.contains("unreachable"), "{failed}");
+
+    let ended = project.try_run(&["--json"]);
+    let text: serde_json::Value = serde_json::from_str(&ended.err).unwrap();
+    assert_eq!(text["error"]["kind"], "trap");
+    assert_eq!(text["logs"][0]["level"], "warn");
+    assert_eq!(text["logs"][0]["step"], "etl");
+}
+
+#[test]
 fn messages_of_a_transform_cannot_steer_the_terminal() {
     let project = hostile(guests::SHOUT);
     let ended = project.run(&[]);

@@ -1,6 +1,6 @@
 //! Modes that remember.
 
-use sluicegate_guest::array::{Array, Int64Array, UInt64Array};
+use sluicegate_guest::array::{Int64Array, UInt64Array};
 use sluicegate_guest::prelude::*;
 
 use crate::{Mode, Params};
