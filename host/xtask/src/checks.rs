@@ -11,7 +11,7 @@ pub(crate) fn test() -> Outcome {
     // The end-to-end tests start the command, which cargo builds for no test of another crate.
     run(cargo()?.args(["build", "--release", "--workspace", "--bins"]))?;
     guests::build()?;
-    sdks::conformance(false)?;
+    sdks::build(false)?;
     let mut tests = cargo()?;
     tests.args(["test", "--release", "--workspace"]);
     match python::environment() {

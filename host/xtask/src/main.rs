@@ -60,7 +60,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["lint"] => checks::lint(),
         ["ci"] => checks::lint().and_then(|()| checks::test()),
         ["guests"] => guests::build(),
-        ["sdks"] => sdks::build(),
+        ["sdks"] => sdks::build(true),
         ["sdks", "test"] => sdks::test(),
         ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS),
         ["fuzz", name, seconds] => {

@@ -18,6 +18,7 @@ mod guests;
 mod hostile;
 mod ipc;
 mod jobs;
+mod languages;
 mod order;
 mod output;
 mod peers;
