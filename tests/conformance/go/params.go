@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 
 	"sluicegate/sluice"
 )
@@ -21,12 +22,14 @@ func bindParams(plan *sluice.Plan, raw sluice.RawParams) (sluice.Transform, erro
 	if err := sluice.ParseParams(string(raw), &params); err != nil {
 		return nil, err
 	}
-	shown, err := json.Marshal(params)
-	if err != nil {
+	var shown strings.Builder
+	encoder := json.NewEncoder(&shown)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(params); err != nil {
 		return nil, err
 	}
 	plan.PassAll().Compute(sluice.NewField("params", sluice.Utf8).NotNull()).Stateless()
 	return process(func(batch *sluice.Batch, out *sluice.Output) error {
-		return out.All(sluice.Repeat(string(shown), batch.Rows()))
+		return out.All(sluice.Repeat(strings.TrimSpace(shown.String()), batch.Rows()))
 	}), nil
 }
