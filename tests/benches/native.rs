@@ -4,6 +4,9 @@
 //! what the sandbox counts as spent in the guest. That includes the copy of the columns into its memory, which
 //! `reading` shows by itself: a guest that reads the same columns and does nothing with them.
 //! `cargo xtask guests` has to have built the plugin.
+//!
+//! And one transform in every language: the conformance guests add one to 65,536 x (i64, f64), by what their SDK offers
+//! for it. `cargo xtask sdks` builds them.
 
 #![expect(
     clippy::unwrap_used,
@@ -20,33 +23,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format;
 use criterion::{Criterion, criterion_group, criterion_main};
 use sluicegate::limits::GuestLimits;
-use sluicegate::sandbox::{
-    Bound, InstanceContext, Level, LogSink, MemoryBudget, Sandbox, SandboxConfig,
-};
+use sluicegate::sandbox::{Bound, InstanceContext, Plugin, Sandbox, SandboxConfig};
 use sluicegate_guest::harness::Harness;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-struct Nobody;
-
-impl MemoryBudget for Nobody {
-    fn try_grow(&self, _bytes: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _bytes: usize) {}
-}
-
-impl LogSink for Nobody {
-    fn log(&self, _level: Level, _message: &str) {}
-}
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -100,29 +87,48 @@ fn reading(columns: u32) -> Vec<u8> {
     guest.bytes()
 }
 
-fn bound(component: &[u8], batch: &RecordBatch) -> Bound {
-    let plugin = Sandbox::new(SandboxConfig::default())
-        .and_then(|sandbox| sandbox.load(component))
-        .unwrap();
-    let context = InstanceContext {
-        limits: GuestLimits::default(),
-        memory: Arc::new(Nobody),
-        logs: Arc::new(Nobody),
-        cancel: Arc::new(|| false),
-    };
-    let instance = plugin.instantiate(&context).unwrap();
-    instance.bind(&batch.schema(), "{}").unwrap()
+/// A guest that is bound anew when it is worn, as a run does it.
+struct Guest<'a> {
+    plugin: Plugin,
+    batch: &'a RecordBatch,
+    params: &'a str,
+    bound: Option<Bound>,
 }
 
-/// The time in the guest for `iterations` batches.
-fn in_guest(bound: &mut Option<Bound>, entering: &RecordBatch, iterations: u64) -> Duration {
-    let mut spent = Duration::ZERO;
-    for _ in 0..iterations {
-        let (next, produced) = bound.take().unwrap().process(entering.clone()).unwrap();
-        *bound = Some(next);
-        spent += produced.guest_time;
+impl<'a> Guest<'a> {
+    fn new(component: &[u8], batch: &'a RecordBatch, params: &'a str) -> Self {
+        let sandbox = Sandbox::new(SandboxConfig::default()).unwrap();
+        Self {
+            plugin: sandbox.load(component).unwrap(),
+            batch,
+            params,
+            bound: None,
+        }
     }
-    spent
+
+    fn bind(&self) -> Bound {
+        let context = InstanceContext::new(GuestLimits::default());
+        let instance = self.plugin.instantiate(&context).unwrap();
+        instance.bind(&self.batch.schema(), self.params).unwrap()
+    }
+
+    /// The columns that it reads.
+    fn entering(&self) -> RecordBatch {
+        self.batch.project(&self.bind().plan().reads).unwrap()
+    }
+
+    /// The time in the guest for `iterations` batches.
+    fn spend(&mut self, entering: &RecordBatch, iterations: u64) -> Duration {
+        let mut spent = Duration::ZERO;
+        for _ in 0..iterations {
+            let bound = self.bound.take().filter(|bound| !bound.is_worn());
+            let bound = bound.unwrap_or_else(|| self.bind());
+            let (bound, produced) = bound.process(entering.clone()).unwrap();
+            self.bound = Some(bound);
+            spent += produced.guest_time;
+        }
+        spent
+    }
 }
 
 fn native_and_guest(criterion: &mut Criterion) {
@@ -132,19 +138,49 @@ fn native_and_guest(criterion: &mut Criterion) {
     group.bench_function("native", |bencher| {
         bencher.iter(|| harness.process(&batch).unwrap());
     });
-    let guest = bound(&component(), &batch);
-    let entering = batch.project(&guest.plan().reads).unwrap();
-    let mut guest = Some(guest);
+    let mut guest = Guest::new(&component(), &batch, "{}");
+    let entering = guest.entering();
     group.bench_function("guest", |bencher| {
-        bencher.iter_custom(|iterations| in_guest(&mut guest, &entering, iterations));
+        bencher.iter_custom(|iterations| guest.spend(&entering, iterations));
     });
     let columns = u32::try_from(entering.num_columns()).unwrap();
-    let mut guest = Some(bound(&reading(columns), &entering));
+    let mut guest = Guest::new(&reading(columns), &entering, "{}");
     group.bench_function("reading", |bencher| {
-        bencher.iter_custom(|iterations| in_guest(&mut guest, &entering, iterations));
+        bencher.iter_custom(|iterations| guest.spend(&entering, iterations));
     });
     group.finish();
 }
 
-criterion_group!(benches, native_and_guest);
+/// The conformance guest in each language that is built.
+fn languages() -> Vec<(&'static str, Vec<u8>)> {
+    let places = [
+        ("rust", "tests/guests/conformance"),
+        ("c", "tests/conformance/c"),
+        ("go", "tests/conformance/go"),
+        ("javascript", "tests/conformance/javascript"),
+        ("python", "tests/conformance/python"),
+    ];
+    let built = places.into_iter().filter_map(|(language, folder)| {
+        let component = std::fs::read(root().join(folder).join("conformance.wasm"));
+        component.ok().map(|bytes| (language, bytes))
+    });
+    built.collect()
+}
+
+fn add_one(criterion: &mut Criterion) {
+    let rows = 0..65_536_u32;
+    let a: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.clone().map(i64::from)));
+    let b: ArrayRef = Arc::new(Float64Array::from_iter_values(rows.map(f64::from)));
+    let batch = RecordBatch::try_from_iter([("a", a), ("b", b)]).unwrap();
+    let mut group = criterion.benchmark_group("add one to 65536 x (i64, f64)");
+    for (language, component) in languages() {
+        let mut guest = Guest::new(&component, &batch, r#"{"mode":"add-one"}"#);
+        group.bench_function(language, |bencher| {
+            bencher.iter_custom(|iterations| guest.spend(&batch, iterations));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, native_and_guest, add_one);
 criterion_main!(benches);

@@ -14,9 +14,6 @@ pub trait Sink {
     /// What it becomes.
     type Array: Array;
 
-    /// An empty column with room for `n_rows`.
-    fn with_capacity(n_rows: usize) -> Self;
-
     /// Adds a value; `None` is null.
     fn push(&mut self, value: Option<Self::Value>);
 
@@ -38,16 +35,18 @@ pub struct PrimitiveSink<T: ArrowPrimitiveType> {
     valid: Flags,
 }
 
-impl<T: ArrowPrimitiveType> Sink for PrimitiveSink<T> {
-    type Value = T::Native;
-    type Array = PrimitiveArray<T>;
-
-    fn with_capacity(n_rows: usize) -> Self {
+impl<T: ArrowPrimitiveType> PrimitiveSink<T> {
+    pub(crate) fn with_capacity(n_rows: usize) -> Self {
         Self {
             values: Vec::with_capacity(n_rows),
             valid: Flags::with_capacity(n_rows),
         }
     }
+}
+
+impl<T: ArrowPrimitiveType> Sink for PrimitiveSink<T> {
+    type Value = T::Native;
+    type Array = PrimitiveArray<T>;
 
     fn push(&mut self, value: Option<T::Native>) {
         self.valid.push(value.is_some());
@@ -73,16 +72,18 @@ pub struct BooleanSink {
     valid: Flags,
 }
 
-impl Sink for BooleanSink {
-    type Value = bool;
-    type Array = BooleanArray;
-
-    fn with_capacity(n_rows: usize) -> Self {
+impl BooleanSink {
+    pub(crate) fn with_capacity(n_rows: usize) -> Self {
         Self {
             values: Flags::with_capacity(n_rows),
             valid: Flags::with_capacity(n_rows),
         }
     }
+}
+
+impl Sink for BooleanSink {
+    type Value = bool;
+    type Array = BooleanArray;
 
     fn push(&mut self, value: Option<bool>) {
         self.valid.push(value.is_some());
@@ -108,16 +109,18 @@ pub struct TextSink<S> {
     takes: std::marker::PhantomData<fn(S)>,
 }
 
-impl<S: AsRef<str>> Sink for TextSink<S> {
-    type Value = S;
-    type Array = StringArray;
-
-    fn with_capacity(n_rows: usize) -> Self {
+impl<S> TextSink<S> {
+    pub(crate) fn with_capacity(n_rows: usize) -> Self {
         Self {
             builder: StringBuilder::with_capacity(n_rows, 0),
             takes: std::marker::PhantomData,
         }
     }
+}
+
+impl<S: AsRef<str>> Sink for TextSink<S> {
+    type Value = S;
+    type Array = StringArray;
 
     fn push(&mut self, value: Option<S>) {
         self.builder.append_option(value);

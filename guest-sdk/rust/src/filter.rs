@@ -63,7 +63,8 @@ impl Filter {
         a: &'a A,
         f: impl Fn(A::Cell<'a>) -> R,
     ) -> ArrayOf<R> {
-        self.collect::<R>(
+        self.fill(
+            R::sink(self.n_selected),
             self.known(a),
             |row| f(a.cell(row)).into_cell(),
             |row| a.eight(row).map(|a| f(a).into_cell()),
@@ -77,7 +78,8 @@ impl Filter {
         b: &'a B,
         f: impl Fn(A::Cell<'a>, B::Cell<'a>) -> R,
     ) -> ArrayOf<R> {
-        self.collect::<R>(
+        self.fill(
+            R::sink(self.n_selected),
             NullBuffer::union(self.known(a).as_ref(), self.known(b).as_ref()),
             |row| f(a.cell(row), b.cell(row)).into_cell(),
             |row| {
@@ -96,7 +98,8 @@ impl Filter {
         f: impl Fn(A::Cell<'a>, B::Cell<'a>, C::Cell<'a>) -> R,
     ) -> ArrayOf<R> {
         let known = NullBuffer::union(self.known(a).as_ref(), self.known(b).as_ref());
-        self.collect::<R>(
+        self.fill(
+            R::sink(self.n_selected),
             NullBuffer::union(known.as_ref(), self.known(c).as_ref()),
             |row| f(a.cell(row), b.cell(row), c.cell(row)).into_cell(),
             |row| {
@@ -125,13 +128,13 @@ impl Filter {
 
     /// The column of the cells of all rows that survive; null where `known` says so. Where eight rows
     /// survive and are known, they are computed in one turn of the loop.
-    fn collect<R: IntoCell>(
+    pub(crate) fn fill<S: Sink>(
         &self,
+        mut sink: S,
         known: Option<NullBuffer>,
-        cell: impl Fn(usize) -> Option<R::Value>,
-        eight: impl Fn(usize) -> [Option<R::Value>; 8],
-    ) -> ArrayOf<R> {
-        let mut sink = R::Sink::with_capacity(self.n_selected);
+        cell: impl Fn(usize) -> Option<S::Value>,
+        eight: impl Fn(usize) -> [Option<S::Value>; 8],
+    ) -> S::Array {
         let kept = self.to_bytes();
         let known = known.map(|known| known.inner().sliced());
         for (byte, kept) in kept.iter().enumerate() {

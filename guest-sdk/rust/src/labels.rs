@@ -4,7 +4,7 @@ use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, StringArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 
 use crate::Filter;
-use crate::cells::Flags;
+use crate::cells::{Flags, Sink};
 
 /// Labels are stored as words of this many bytes, the width of a SIMD register, so that writing one is
 /// a single store that the next label overlaps.
@@ -89,26 +89,40 @@ impl<const N: usize> Labels<N> {
     /// A number that is no label counts as the last.
     #[must_use]
     pub fn column(&self, rows: &Filter, label: impl Fn(usize) -> Option<usize>) -> StringArray {
-        let mut writer = Writer::new(self, rows.n_selected());
-        let mut valid = Flags::with_capacity(rows.n_selected());
-        let bits = rows.to_bytes();
-        for (byte, kept) in bits.iter().enumerate() {
-            let first = 8 * byte;
-            if *kept == u8::MAX && first + 8 <= rows.n_rows() {
-                let labels: [_; 8] = std::array::from_fn(|bit| label(first + bit));
-                valid.push_eight(labels.map(|label| label.is_some()));
-                for label in labels {
-                    writer.push(label);
-                }
-                continue;
-            }
-            for bit in (0..8.min(rows.n_rows() - first)).filter(|bit| kept >> bit & 1 == 1) {
-                let label = label(first + bit);
-                valid.push(label.is_some());
-                writer.push(label);
-            }
+        let sink = LabelSink {
+            writer: Writer::new(self, rows.n_selected()),
+            valid: Flags::with_capacity(rows.n_selected()),
+        };
+        let eight = |first: usize| std::array::from_fn(|bit| label(first + bit));
+        rows.fill(sink, None, &label, eight)
+    }
+}
+
+/// Grows a column of labels.
+struct LabelSink<'a, const N: usize> {
+    writer: Writer<'a, N>,
+    valid: Flags,
+}
+
+impl<const N: usize> Sink for LabelSink<'_, N> {
+    type Value = usize;
+    type Array = StringArray;
+
+    fn push(&mut self, label: Option<usize>) {
+        self.valid.push(label.is_some());
+        self.writer.push(label);
+    }
+
+    #[inline]
+    fn push_eight(&mut self, labels: [Option<usize>; 8]) {
+        self.valid.push_eight(labels.map(|label| label.is_some()));
+        for label in labels {
+            self.writer.push(label);
         }
-        writer.finish(valid.into_nulls())
+    }
+
+    fn finish(self) -> StringArray {
+        self.writer.finish(self.valid.into_nulls())
     }
 }
 

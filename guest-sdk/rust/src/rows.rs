@@ -64,6 +64,9 @@ pub trait IntoCell {
     /// What collects such values.
     type Sink: Sink<Value = Self::Value>;
 
+    /// An empty sink with room for `n_rows`.
+    fn sink(n_rows: usize) -> Self::Sink;
+
     /// The value; `None` for null.
     fn into_cell(self) -> Option<Self::Value>;
 }
@@ -243,6 +246,10 @@ macro_rules! into_cell {
             type Value = Self;
             type Sink = $sink;
 
+            fn sink(n_rows: usize) -> $sink {
+                <$sink>::with_capacity(n_rows)
+            }
+
             #[inline]
             fn into_cell(self) -> Option<Self> {
                 Some(self)
@@ -263,6 +270,10 @@ into_cell!(
 impl<C: IntoCell> IntoCell for Option<C> {
     type Value = C::Value;
     type Sink = C::Sink;
+
+    fn sink(n_rows: usize) -> C::Sink {
+        C::sink(n_rows)
+    }
 
     #[inline]
     fn into_cell(self) -> Option<C::Value> {

@@ -20,9 +20,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use sluicegate::limits::GuestLimits;
-use sluicegate::sandbox::{
-    InstanceContext, Level, LogSink, MemoryBudget, Plugin, Sandbox, SandboxConfig,
-};
+use sluicegate::sandbox::{InstanceContext, Plugin, Sandbox, SandboxConfig};
 
 use guest::{Guest, add_one};
 
@@ -30,29 +28,8 @@ use guest::{Guest, add_one};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-struct Unlimited;
-
-impl MemoryBudget for Unlimited {
-    fn try_grow(&self, _bytes: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _bytes: usize) {}
-}
-
-struct Silent;
-
-impl LogSink for Silent {
-    fn log(&self, _level: Level, _message: &str) {}
-}
-
 fn context() -> InstanceContext {
-    InstanceContext {
-        limits: GuestLimits::default(),
-        memory: Arc::new(Unlimited),
-        logs: Arc::new(Silent),
-        cancel: Arc::new(|| false),
-    }
+    InstanceContext::new(GuestLimits::default())
 }
 
 fn schema() -> Schema {

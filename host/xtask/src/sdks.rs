@@ -5,8 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Doing as _, Failure, Outcome, run};
-use crate::workspace::root;
+use crate::shell::{Outcome, run};
+use crate::workspace::{folders_under, root};
 
 /// Each has a folder in `guest-sdk`.
 const LANGUAGES: [&str; 4] = ["c", "go", "javascript", "python"];
@@ -28,7 +28,7 @@ pub(crate) fn build(required: bool) -> Outcome {
 fn build_all(language: &str) -> Outcome {
     let project = root().join("tests").join("conformance").join(language);
     compile(language, &project, &project.join("conformance.wasm"))?;
-    for example in folders(&sdk(language).join("examples"))? {
+    for example in folders_under(&sdk(language).join("examples"))? {
         let name = example.file_name().unwrap_or_default().to_owned();
         compile(
             language,
@@ -60,22 +60,4 @@ fn script(language: &str) -> Command {
 
 fn sdk(language: &str) -> PathBuf {
     root().join("guest-sdk").join(language)
-}
-
-/// The folders directly under `parent`, in order of name.
-fn folders(parent: &Path) -> Outcome<Vec<PathBuf>> {
-    let reading = format!("list `{}`", parent.display());
-    let entries = std::fs::read_dir(parent).doing(&reading)?;
-    let mut folders = Vec::new();
-    for entry in entries {
-        let path = entry.doing(&reading)?.path();
-        if path.is_dir() {
-            folders.push(path);
-        }
-    }
-    folders.sort();
-    if folders.is_empty() {
-        return Err(Failure::new(format!("no folder in `{}`", parent.display())));
-    }
-    Ok(folders)
 }

@@ -74,11 +74,18 @@ pub(crate) fn data() -> Outcome<PathBuf> {
 
 /// The folders directly under `parent` that hold a crate, in order of name.
 pub(crate) fn crates_under(parent: &Path) -> Outcome<Vec<PathBuf>> {
+    let mut folders = folders_under(parent)?;
+    folders.retain(|folder| folder.join("Cargo.toml").is_file());
+    Ok(folders)
+}
+
+/// The folders directly under `parent`, in order of name.
+pub(crate) fn folders_under(parent: &Path) -> Outcome<Vec<PathBuf>> {
     let reading = format!("list `{}`", parent.display());
     let mut folders = Vec::new();
     for entry in std::fs::read_dir(parent).doing(&reading)? {
         let folder = entry.doing(&reading)?.path();
-        if folder.join("Cargo.toml").is_file() {
+        if folder.is_dir() {
             folders.push(folder);
         }
     }

@@ -6,9 +6,7 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema};
 use sluicegate::limits::GuestLimits;
-use sluicegate::sandbox::{
-    InstanceContext, Level, LogSink, MemoryBudget, Plugin, Sandbox, SandboxConfig,
-};
+use sluicegate::sandbox::{InstanceContext, Level, LogSink, Plugin, Sandbox, SandboxConfig};
 use sluicegate::{ErrorKind, Result};
 
 use crate::check_told;
@@ -37,10 +35,8 @@ fn run(plugin: &Plugin) -> Result<()> {
         ..GuestLimits::default()
     };
     let context = InstanceContext {
-        limits,
-        memory: Arc::new(Untold),
-        logs: Arc::new(Untold),
-        cancel: Arc::new(|| false),
+        logs: Arc::new(Printable),
+        ..InstanceContext::new(limits)
     };
     let field = |name: &str| Field::new(name, DataType::Int64, true);
     let schema = Schema::new(vec![field("x"), field("y"), field("z")]);
@@ -63,18 +59,10 @@ fn run(plugin: &Plugin) -> Result<()> {
     bound.finish().map(drop)
 }
 
-/// Memory and messages that nobody asks about.
-struct Untold;
+/// Messages that cannot steer a terminal.
+struct Printable;
 
-impl MemoryBudget for Untold {
-    fn try_grow(&self, _: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _: usize) {}
-}
-
-impl LogSink for Untold {
+impl LogSink for Printable {
     fn log(&self, _: Level, message: &str) {
         assert!(!message.contains(char::is_control), "{message:?}");
     }

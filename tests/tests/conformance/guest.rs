@@ -1,7 +1,7 @@
 //! A conformance guest, and what it does with a batch.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
@@ -9,10 +9,11 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde_json::{Value, json};
 use sluicegate::limits::GuestLimits;
 use sluicegate::sandbox::{
-    Bound, InstanceContext, Level, LogSink, MemoryBudget, OutputColumn, Plugin, Produced, Sandbox,
-    SandboxConfig,
+    Bound, InstanceContext, OutputColumn, Plugin, Produced, Sandbox, SandboxConfig,
 };
 use sluicegate::{Error, Result};
+
+use crate::lines::Lines;
 
 /// The languages that there is an SDK for; each has a folder in `tests/conformance`.
 const LANGUAGES: [&str; 5] = ["rust", "c", "go", "javascript", "python"];
@@ -111,10 +112,8 @@ impl Guest {
     ) -> Result<Run> {
         let logs = Arc::new(Lines::default());
         let context = InstanceContext {
-            limits,
-            memory: Arc::new(Unlimited),
             logs: Arc::clone(&logs) as _,
-            cancel: Arc::new(|| false),
+            ..InstanceContext::new(limits)
         };
         let instance = self.plugin.instantiate(&context)?;
         let bound = instance.bind(schema, &params.to_string())?;
@@ -239,30 +238,4 @@ fn joined(
 fn record_batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).unwrap()
-}
-
-struct Unlimited;
-
-impl MemoryBudget for Unlimited {
-    fn try_grow(&self, _bytes: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _bytes: usize) {}
-}
-
-/// Keeps messages.
-#[derive(Default)]
-pub(crate) struct Lines(Mutex<Vec<(Level, String)>>);
-
-impl Lines {
-    pub(crate) fn take(&self) -> Vec<(Level, String)> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
-impl LogSink for Lines {
-    fn log(&self, level: Level, message: &str) {
-        self.0.lock().unwrap().push((level, message.to_owned()));
-    }
 }

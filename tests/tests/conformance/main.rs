@@ -17,5 +17,7 @@ mod echo;
 mod faults;
 mod guest;
 mod limits;
+#[path = "../../../host/runtime/tests/hostile/lines.rs"]
+mod lines;
 mod rows;
 mod state;

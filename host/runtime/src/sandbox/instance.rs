@@ -12,7 +12,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use super::contract::{self, Fault};
 use super::fault;
-use super::logs::{LogSink, Logs};
+use super::logs::{Level, LogSink, Logs};
 use super::memory::{MemoryBudget, MemoryMeter};
 use super::plan::{BoundPlan, Plan};
 use super::plugin::{Exports, misfit};
@@ -40,6 +40,33 @@ pub struct InstanceContext {
     pub logs: Arc<dyn LogSink>,
     /// Whether to stop the instance; asked before each call and at every tick of the sandbox.
     pub cancel: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl InstanceContext {
+    /// Holds an instance to `limits` alone: nobody accounts for its memory, hears its messages or stops it.
+    #[must_use]
+    pub fn new(limits: GuestLimits) -> Self {
+        Self {
+            limits,
+            memory: Arc::new(Nobody),
+            logs: Arc::new(Nobody),
+            cancel: Arc::new(|| false),
+        }
+    }
+}
+
+struct Nobody;
+
+impl MemoryBudget for Nobody {
+    fn try_grow(&self, _bytes: usize) -> bool {
+        true
+    }
+
+    fn shrink(&self, _bytes: usize) {}
+}
+
+impl LogSink for Nobody {
+    fn log(&self, _level: Level, _message: &str) {}
 }
 
 impl fmt::Debug for InstanceContext {

@@ -1,11 +1,11 @@
 //! Threads that drive the partitions of a plan.
 
 use futures::future::{AbortHandle, abortable};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use rayon::ThreadPool;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{STACK_BYTES, caught};
+use super::{caught, pool};
 use crate::error::{Error, Result};
 
 /// One thread for each partition of a run: an exchange feeds several, so all of them have to go on.
@@ -25,15 +25,9 @@ impl Lanes {
     ///
     /// Fails if the system refuses a thread.
     pub fn new(lanes: usize) -> Result<Self> {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(lanes.max(1))
-            .stack_size(STACK_BYTES)
-            .thread_name(|index| format!("lane-{index}"))
-            .build()
-            .map_err(|error| Error::internal("start the lanes").source(error))?;
         let (busy, ended) = mpsc::channel(1);
         Ok(Self {
-            pool,
+            pool: pool(lanes, "lane")?,
             runtime: Handle::current(),
             busy,
             ended,

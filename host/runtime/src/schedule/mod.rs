@@ -32,13 +32,9 @@ impl Workers {
     ///
     /// Fails if the system refuses a thread.
     pub fn new(threads: usize) -> Result<Self> {
-        let pool = ThreadPoolBuilder::new()
-            .num_threads(threads.max(1))
-            .stack_size(STACK_BYTES)
-            .thread_name(|index| format!("compute-{index}"))
-            .build()
-            .map_err(|error| Error::internal("start the compute threads").source(error))?;
-        Ok(Self { pool })
+        Ok(Self {
+            pool: pool(threads, "compute")?,
+        })
     }
 
     /// How many jobs run at the same time.
@@ -89,6 +85,16 @@ impl Workers {
             self.run(job).await
         }
     }
+}
+
+/// Starts `threads` threads, at least one, which are called `name` and a number.
+fn pool(threads: usize, name: &'static str) -> Result<ThreadPool> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .stack_size(STACK_BYTES)
+        .thread_name(move |index| format!("{name}-{index}"))
+        .build()
+        .map_err(|error| Error::internal(format!("start the {name} threads")).source(error))
 }
 
 /// What `job` returns; a panic in it becomes an internal error.

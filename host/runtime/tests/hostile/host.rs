@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use sluicegate::limits::GuestLimits;
 use sluicegate::sandbox::{
-    Bound, InstanceContext, Level, LogSink, MemoryBudget, Plugin, Produced, Sandbox, SandboxConfig,
+    Bound, InstanceContext, MemoryBudget, Plugin, Produced, Sandbox, SandboxConfig,
 };
 use sluicegate::{Error, Result};
 
 use crate::guest::Guest;
+use crate::lines::Lines;
 
 const MIB: u64 = 1 << 20;
 
@@ -46,22 +47,6 @@ impl MemoryBudget for Memory {
 
     fn shrink(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::SeqCst);
-    }
-}
-
-/// Keeps messages.
-#[derive(Default)]
-pub(crate) struct Lines(Mutex<Vec<(Level, String)>>);
-
-impl Lines {
-    pub(crate) fn take(&self) -> Vec<(Level, String)> {
-        std::mem::take(&mut self.0.lock().unwrap())
-    }
-}
-
-impl LogSink for Lines {
-    fn log(&self, level: Level, message: &str) {
-        self.0.lock().unwrap().push((level, message.to_owned()));
     }
 }
 
