@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use sluicegate::error::{Result, ResultExt as _};
-use sluicegate::sandbox::{Inspection, Interface, Sandbox, SandboxConfig};
+use sluicegate::error::ResultExt as _;
+use sluicegate::sandbox::{Inspection, Interface};
 
+use super::load;
 use crate::place;
 use crate::report::{self, Outcome, printable};
 
@@ -21,20 +22,13 @@ pub(crate) struct Arguments {
 pub(crate) fn inspect(arguments: &Arguments, json: bool) -> Outcome {
     let doing = || format!("inspect `{}`", arguments.plugin.display());
     let bytes = place::read(&arguments.plugin).with_context(doing)?;
-    let inspection = load(&bytes).with_context(doing)?;
+    // Loading checks more than a listing needs: what is shown is what a run would accept.
+    let plugin = load(&bytes).with_context(doing)?;
+    let inspection = plugin.inspect();
     if json {
-        return report::print_json(&inspection);
+        return report::print_json(inspection);
     }
-    report::print(&printable(&text(&inspection)))
-}
-
-/// Loading checks more than a listing needs: what is shown is what a run would accept.
-fn load(bytes: &[u8]) -> Result<Inspection> {
-    let config = SandboxConfig {
-        cache: place::cache(),
-        ..SandboxConfig::default()
-    };
-    Ok(Sandbox::new(config)?.load(bytes)?.inspect().clone())
+    report::print(&printable(&text(inspection)))
 }
 
 fn text(inspection: &Inspection) -> String {

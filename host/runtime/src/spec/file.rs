@@ -311,7 +311,7 @@ fn within(node: &Node, text: &str, max: usize, problems: &Problems) -> bool {
     fits
 }
 
-fn read_name(node: &Node, problems: &Problems) -> Option<String> {
+pub(super) fn read_name(node: &Node, problems: &Problems) -> Option<String> {
     let name = node.string(problems)?;
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let fits = (1..=NAME_BYTES_MAX).contains(&name.len())
