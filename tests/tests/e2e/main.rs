@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod authoring;
 mod exactness;
 mod formats;
 mod guests;
@@ -28,3 +29,4 @@ mod refusals;
 mod s3;
 mod special;
 mod std_io;
+mod templates;

@@ -33,12 +33,7 @@ pub(crate) struct Arguments {
 pub(crate) fn new(arguments: &Arguments, json: bool) -> Outcome {
     let Arguments { lang, name, path } = arguments;
     let doing = || format!("make the plugin `{name}`");
-    // The rules for names are those of `plugin.toml`, and of crates as well.
-    let manifest = format!(
-        "name = {}\nversion = \"0.1.0\"\nlanguage = \"c\"\n",
-        json!(name)
-    );
-    PluginManifest::parse(&manifest, "the command line").with_context(doing)?;
+    PluginManifest::check_name(name).with_context(doing)?;
     let folder = path.join(name);
     write(Language::of(lang)?, name, &folder).with_context(doing)?;
     if json {

@@ -95,7 +95,8 @@ fn newer(folder: &Path, time: SystemTime) -> bool {
     entries.filter_map(std::result::Result::ok).any(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with('.') || name.ends_with(".wasm") || BUILT.contains(&name.as_ref()) {
+        let made = name.ends_with(".wasm") || name.ends_with(".tar");
+        if made || name.starts_with('.') || BUILT.contains(&name.as_ref()) {
             return false;
         }
         match entry.metadata() {

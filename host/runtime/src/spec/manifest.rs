@@ -1,7 +1,7 @@
 //! `plugin.toml`: what a project of a plugin says about itself.
 
 use super::document::{self, Fields, Node, Problems};
-use super::file::read_name;
+use super::file::{malformed, read_name};
 use super::quantity::clip;
 use crate::error::{Error, Result};
 
@@ -53,6 +53,15 @@ impl PluginManifest {
         let manifest = Self::read(&root, &problems);
         problems.into_result(text, origin)?;
         manifest.ok_or_else(|| Error::internal("plugin.toml is neither read nor refused"))
+    }
+
+    /// Checks a name before there is a file that it stands in.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what a name may be.
+    pub fn check_name(name: &str) -> Result<()> {
+        malformed(name).map_or(Ok(()), |message| Err(Error::input(message)))
     }
 
     fn read(root: &Node, problems: &Problems) -> Option<Self> {
