@@ -68,7 +68,7 @@ fn a_total_runs_over_batches() {
 
 #[test]
 fn an_instance_emits_many_times_its_memory() {
-    const ROWS: usize = 1 << 17;
+    const ROWS: usize = 1 << 16;
     const ROW_BYTES: usize = 16;
     const EMITTED: usize = 256 << 20;
     let a: ArrayRef = Arc::new(Int64Array::from(vec![1; ROWS]));
