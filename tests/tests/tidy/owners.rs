@@ -6,7 +6,7 @@ use crate::report;
 
 /// A crate and the only paths that may name it. A path that goes through another crate's re-export,
 /// such as `datafusion::object_store`, belongs to that crate.
-const OWNERS: [(&str, &[&str]); 13] = [
+const OWNERS: [(&str, &[&str]); 14] = [
     (
         "wasmtime",
         &["host/runtime/src/sandbox/", "host/runtime/benches/epochs"],
@@ -28,7 +28,8 @@ const OWNERS: [(&str, &[&str]); 13] = [
         "mimalloc",
         &["host/cli/", "host/runtime/benches/", "tests/benches/"],
     ),
-    ("wit_component", &["host/cli/", "tests/"]),
+    ("wit_component", &["host/cli/src/plugin/", "tests/"]),
+    ("wasm_metadata", &["host/cli/src/plugin/"]),
     ("wit_bindgen", &["guest-sdk/"]),
     ("axum", &[]),
     ("anyhow", &["tests/"]),
