@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sluicegate::error::{Error, Result};
 use sluicegate::limits::PLUGIN_BYTES_MAX;
+use sluicegate::sandbox::SandboxConfig;
 use sluicegate::spec;
 
 /// Bytes of an application file. People write them; a schema of thousands of columns takes a tenth.
@@ -20,7 +21,7 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
 }
 
 /// Where compiled plugins are kept: `$SLUICE_CACHE`, or the user's cache folder; none if there is neither.
-pub(crate) fn cache() -> Option<PathBuf> {
+fn cache() -> Option<PathBuf> {
     let absolute = |name: &str| {
         std::env::var_os(name)
             .map(PathBuf::from)
@@ -31,6 +32,14 @@ pub(crate) fn cache() -> Option<PathBuf> {
             absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
         Some(caches.join("sluicegate").join("compiled"))
     })
+}
+
+/// How this process compiles and keeps plugins.
+pub(crate) fn sandbox() -> SandboxConfig {
+    SandboxConfig {
+        cache: cache(),
+        ..SandboxConfig::default()
+    }
 }
 
 /// The folder that relative URIs on the command line start from.

@@ -9,6 +9,10 @@ const GIB: u64 = 1024 * MIB;
 /// Bytes of a plugin's file: an interpreter with its libraries has 40 MiB.
 pub const PLUGIN_BYTES_MAX: u64 = 256 * MIB;
 
+/// Frames of all samples of a profile together: half a million samples of a transform in Rust, some seventy seconds
+/// of one worker in an interpreter. A guest that makes each stack another takes a quarter of a GiB with them.
+pub const PROFILE_FRAMES_MAX: usize = 4_000_000;
+
 /// What a run may use. An application file and the command line change single values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -22,6 +22,7 @@ mod languages;
 mod order;
 mod output;
 mod peers;
+mod profile;
 mod project;
 mod python;
 mod refusals;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sluicegate::error::{Result, ResultExt as _};
-use sluicegate::sandbox::{Inspection, Interface, Sandbox, SandboxConfig};
+use sluicegate::sandbox::{Inspection, Interface, Sandbox};
 
 use crate::place;
 use crate::report::{self, Outcome, printable};
@@ -30,11 +30,10 @@ pub(crate) fn inspect(arguments: &Arguments, json: bool) -> Outcome {
 
 /// Loading checks more than a listing needs: what is shown is what a run would accept.
 fn load(bytes: &[u8]) -> Result<Inspection> {
-    let config = SandboxConfig {
-        cache: place::cache(),
-        ..SandboxConfig::default()
-    };
-    Ok(Sandbox::new(config)?.load(bytes)?.inspect().clone())
+    Ok(Sandbox::new(place::sandbox())?
+        .load(bytes)?
+        .inspect()
+        .clone())
 }
 
 fn text(inspection: &Inspection) -> String {

@@ -1,19 +1,17 @@
 //! The way of a run from its application to its commit.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::logs::Logs;
 use super::open::{files_of, with_schema};
 use super::summary::{FileSummary, StepSummary, Summary};
 use super::{Options, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::sandbox::{Level, Sandbox, SandboxConfig};
+use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::{Application, Source};
 use crate::storage::{Meter, Staging, Stores, check_overlap};
@@ -45,7 +43,7 @@ impl Execution {
         let meter = Arc::new(Meter::default());
         Ok(Self {
             engine: Engine::new(&application.limits, threads(options.threads))?,
-            sandbox: sandbox(options.cache.clone(), options.progress.logs())?,
+            sandbox: sandbox(&options)?,
             stores: Stores::new(options.environment.clone(), Arc::clone(&meter)),
             stop: Arc::default(),
             started: Instant::now(),
@@ -127,9 +125,11 @@ impl Execution {
                 })?;
             let progress = Arc::clone(&self.options.progress);
             let stop = Arc::clone(&self.stop);
+            let profile = self.options.profile.as_ref();
             let watch = Watch {
                 logs: self.options.progress.logs().of(&step.name),
                 cancel: Arc::new(move || stop.load(Ordering::Relaxed) || progress.is_cancelled()),
+                profile: profile.map(|profile| profile.step(&step.name)),
             };
             steps.push(self.engine.transform(step, plugin, watch, below).await?);
         }
@@ -267,16 +267,21 @@ impl Execution {
 }
 
 /// A sandbox with a cache, or without where the cache cannot be used: a run must not fail for it.
-fn sandbox(cache: Option<PathBuf>, logs: &Logs) -> Result<Sandbox> {
-    let config = |cache| SandboxConfig {
-        cache,
-        ..SandboxConfig::default()
-    };
-    match Sandbox::new(config(cache)) {
+fn sandbox(options: &Options) -> Result<Sandbox> {
+    let mut config = options.sandbox.clone();
+    if options.profile.is_some() {
+        config.tick = PROFILE_TICK;
+    }
+    match Sandbox::new(config.clone()) {
         Err(error) if error.kind() == ErrorKind::Storage => {
             let message = format!("compiled plugins are not kept: {error}");
-            logs.of("cache").log(Level::Warn, &message);
-            Sandbox::new(config(None))
+            options
+                .progress
+                .logs()
+                .of("cache")
+                .log(Level::Warn, &message);
+            config.cache = None;
+            Sandbox::new(config)
         }
         outcome => outcome,
     }

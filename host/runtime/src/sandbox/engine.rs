@@ -14,8 +14,9 @@ use crate::{Error, Result};
 /// Bytes of stack for a guest; the stack of a thread has 2 MiB and the host needs the rest.
 pub(super) const STACK_BYTES: usize = 512 * 1024;
 
-/// Frames of a backtrace that are shown.
-const FRAMES: usize = 20;
+/// Frames of a stack that are told, innermost first: interpreters recurse, and a profile is read from the
+/// outermost.
+const FRAMES: usize = 256;
 
 /// What toolchains emit; everything else is surface that nobody needs.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
