@@ -65,6 +65,7 @@ fn run(task: Task, json: bool) -> report::Outcome {
         Task::Head(arguments) => head::head(&arguments, json),
         Task::Schema(arguments) => schema::schema(&arguments, json),
         Task::Plugin(plugin::Task::Build(arguments)) => plugin::build::build(&arguments, json),
+        Task::Plugin(plugin::Task::Compile(arguments)) => plugin::compile::compile(&arguments),
         Task::Plugin(plugin::Task::Wrap(arguments)) => plugin::wrap::wrap(&arguments, json),
         Task::Plugin(plugin::Task::Inspect(arguments)) => {
             plugin::inspect::inspect(&arguments, json)

@@ -150,7 +150,7 @@ fn execute(
     profile: Option<Arc<Profile>>,
     watched: Arc<Progress>,
 ) -> Result<Summary> {
-    let mut sandbox = place::sandbox();
+    let mut sandbox = place::sandbox()?;
     if arguments.no_cache {
         sandbox.cache = None;
     }

@@ -22,6 +22,8 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Bytes that the run may write.
     pub output_bytes: u64,
+    /// What compiling a component is held to.
+    pub compile: CompileLimits,
     /// What each guest instance is held to.
     pub guest: GuestLimits,
 }
@@ -35,7 +37,26 @@ impl Default for Limits {
             wall_time: Duration::from_hours(24),
             // A runaway transform must not fill a disk unseen.
             output_bytes: 1024 * GIB,
+            compile: CompileLimits::default(),
             guest: GuestLimits::default(),
+        }
+    }
+}
+
+/// What the process that compiles a component is held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Bytes of address space. An interpreter of 20 MiB takes three quarters of a GiB.
+    pub memory: u64,
+    /// Time on a processor, in whole seconds. An interpreter takes ten.
+    pub time: Duration,
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self {
+            memory: 2 * GIB,
+            time: Duration::from_mins(2),
         }
     }
 }

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod compile;
 mod exactness;
 mod formats;
 mod guests;

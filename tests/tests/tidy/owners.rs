@@ -6,7 +6,7 @@ use crate::report;
 
 /// A crate and the only paths that may name it. A path that goes through another crate's re-export,
 /// such as `datafusion::object_store`, belongs to that crate.
-const OWNERS: [(&str, &[&str]); 14] = [
+const OWNERS: [(&str, &[&str]); 15] = [
     (
         "wasmtime",
         &["host/runtime/src/sandbox/", "host/runtime/benches/epochs"],
@@ -26,6 +26,7 @@ const OWNERS: [(&str, &[&str]); 14] = [
         ],
     ),
     ("rayon", &["host/runtime/src/schedule/"]),
+    ("rustix", &["host/cli/src/plugin/compile"]),
     ("clap", &["host/cli/"]),
     ("indicatif", &["host/cli/"]),
     (

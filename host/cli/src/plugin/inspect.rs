@@ -30,7 +30,7 @@ pub(crate) fn inspect(arguments: &Arguments, json: bool) -> Outcome {
 
 /// Loading checks more than a listing needs: what is shown is what a run would accept.
 fn load(bytes: &[u8]) -> Result<Inspection> {
-    Ok(Sandbox::new(place::sandbox())?
+    Ok(Sandbox::new(place::sandbox()?)?
         .load(bytes)?
         .inspect()
         .clone())

@@ -1,6 +1,7 @@
 //! `sluice plugin`: what authors and operators do with plugins.
 
 pub(crate) mod build;
+pub(crate) mod compile;
 pub(crate) mod inspect;
 pub(crate) mod wrap;
 
@@ -8,6 +9,8 @@ pub(crate) mod wrap;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Task {
     Build(build::Arguments),
+    #[command(hide = true)]
+    Compile(compile::Arguments),
     Wrap(wrap::Arguments),
     Inspect(inspect::Arguments),
 }

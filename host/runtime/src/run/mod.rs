@@ -32,7 +32,7 @@ pub struct Options {
     pub run_id: String,
     /// The environment that storage credentials and endpoints are taken from.
     pub environment: BTreeMap<String, String>,
-    /// How plugins are compiled and kept.
+    /// How plugins are compiled and kept; the limits are those of the application.
     pub sandbox: SandboxConfig,
     /// Threads for guests and partitions; zero takes one per core.
     pub threads: usize,

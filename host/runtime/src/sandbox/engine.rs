@@ -39,8 +39,7 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 ///
 /// `Internal` where the settings do not fit this machine or no thread can be started.
 pub(super) fn start(tick: Duration) -> Result<Engine> {
-    let failed = |error: wasmtime::Error| Error::internal("start wasmtime").source(error);
-    let engine = Engine::new(&settings()).map_err(failed)?;
+    let engine = without_clock()?;
     let weak = engine.weak();
     let ticker = thread::Builder::new().name("epoch".to_owned());
     // A thread of its own: a task would stop where the runtime is starved by guests.
@@ -55,6 +54,15 @@ pub(super) fn start(tick: Duration) -> Result<Engine> {
     });
     started.map_err(|error| Error::internal(format!("start the clock of the sandbox: {error}")))?;
     Ok(engine)
+}
+
+/// An engine that compiles, and runs nothing.
+///
+/// # Errors
+///
+/// `Internal` where the settings do not fit this machine.
+pub(super) fn without_clock() -> Result<Engine> {
+    Engine::new(&settings()).map_err(|error| Error::internal("start wasmtime").source(error))
 }
 
 fn settings() -> Config {

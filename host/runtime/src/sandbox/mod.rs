@@ -9,6 +9,7 @@
 //! does not fit (`Plugin`).
 
 mod cache;
+mod compiler;
 mod contract;
 mod engine;
 mod fault;
@@ -27,6 +28,7 @@ mod wasi;
 #[cfg(test)]
 mod tests;
 
+pub use compiler::{Compiler, compile};
 pub use instance::{Bound, Emitted, Instance, InstanceContext, Produced, Rejection};
 pub use link::{Inspection, Interface};
 pub use logs::{Level, LogSink};
