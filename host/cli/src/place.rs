@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sluicegate::error::{Error, Result};
 use sluicegate::limits::PLUGIN_BYTES_MAX;
+use sluicegate::sandbox::{Compiler, SandboxConfig};
 use sluicegate::spec::{self, Uri};
 
 /// Bytes of an application file. People write them; a schema of thousands of columns takes a tenth.
@@ -21,7 +22,7 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
 }
 
 /// Where compiled plugins are kept: `$SLUICE_CACHE`, or the user's cache folder; none if there is neither.
-pub(crate) fn cache() -> Option<PathBuf> {
+fn cache() -> Option<PathBuf> {
     kept("SLUICE_CACHE", "compiled")
 }
 
@@ -58,6 +59,24 @@ pub(crate) fn uri(path: &Path) -> Result<Uri> {
         }
     }
     Uri::parse(&text, None)
+}
+
+/// How this process compiles and keeps plugins.
+pub(crate) fn sandbox() -> Result<SandboxConfig> {
+    let program = std::env::current_exe()
+        .map_err(|cause| Error::internal(cause.to_string()).context("find the command itself"))?;
+    // The allocator would take a whole GiB of address space for itself at its start.
+    let environment = [("MIMALLOC_ARENA_RESERVE".to_owned(), "0".to_owned())];
+    let compiler = Compiler {
+        program,
+        arguments: ["--json", "plugin", "compile"].map(str::to_owned).to_vec(),
+        environment: environment.to_vec(),
+    };
+    Ok(SandboxConfig {
+        cache: cache(),
+        compiler: Some(compiler),
+        ..SandboxConfig::default()
+    })
 }
 
 /// The folder that relative URIs on the command line start from.

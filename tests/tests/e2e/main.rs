@@ -13,6 +13,7 @@
 )]
 
 mod authoring;
+mod compile;
 mod exactness;
 mod formats;
 mod guests;
@@ -23,6 +24,7 @@ mod languages;
 mod order;
 mod output;
 mod peers;
+mod profile;
 mod project;
 mod python;
 mod refusals;

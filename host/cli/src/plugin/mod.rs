@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod cargo;
 mod check;
+mod compile;
 mod fixture;
 mod inspect;
 mod new;
@@ -15,7 +16,7 @@ mod toolchain;
 mod wrap;
 
 use sluicegate::error::Result;
-use sluicegate::sandbox::{Plugin, Sandbox, SandboxConfig};
+use sluicegate::sandbox::{Plugin, Sandbox};
 
 use crate::place;
 use crate::report::Outcome;
@@ -30,6 +31,8 @@ pub(crate) enum Task {
     Package(package::Arguments),
     Fmt(check::FormatArguments),
     Lint(check::LintArguments),
+    #[command(hide = true)]
+    Compile(compile::Arguments),
     Inspect(inspect::Arguments),
     Wrap(wrap::Arguments),
 }
@@ -44,6 +47,7 @@ pub(crate) fn run(task: &Task, json: bool) -> Outcome {
         Task::Package(arguments) => package::package(arguments, json),
         Task::Fmt(arguments) => check::format(arguments, json),
         Task::Lint(arguments) => check::lint(arguments, json),
+        Task::Compile(arguments) => compile::compile(arguments),
         Task::Inspect(arguments) => inspect::inspect(arguments, json),
         Task::Wrap(arguments) => wrap::wrap(arguments, json),
     }
@@ -51,9 +55,5 @@ pub(crate) fn run(task: &Task, json: bool) -> Outcome {
 
 /// Loads a component as a run would, with the same checks and the same cache.
 fn load(component: &[u8]) -> Result<Plugin> {
-    let config = SandboxConfig {
-        cache: place::cache(),
-        ..SandboxConfig::default()
-    };
-    Sandbox::new(config)?.load(component)
+    Sandbox::new(place::sandbox()?)?.load(component)
 }

@@ -7,7 +7,7 @@ mod progress;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -18,6 +18,7 @@ use self::open::{files_of, with_schema};
 use crate::engine::{Engine, Files};
 use crate::error::{Result, ResultExt};
 use crate::limits::{Limits, PLUGIN_BYTES_MAX};
+use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
@@ -31,12 +32,14 @@ pub struct Options {
     pub run_id: String,
     /// The environment that storage credentials and endpoints are taken from.
     pub environment: BTreeMap<String, String>,
-    /// Where compiled plugins are kept; none compiles each time.
-    pub cache: Option<PathBuf>,
+    /// How plugins are compiled and kept; the limits are those of the application.
+    pub sandbox: SandboxConfig,
     /// Threads for guests and partitions; zero takes one per core.
     pub threads: usize,
     /// Whether the summary carries the executed plan with its metrics.
     pub explain: bool,
+    /// Where the guests are sampled to, if they are; all that was sampled stays in it where the run fails.
+    pub profile: Option<Arc<Profile>>,
     /// What an observer may watch, and cancel the run by.
     pub progress: Arc<Progress>,
 }

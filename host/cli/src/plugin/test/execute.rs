@@ -22,10 +22,11 @@ pub(super) fn execute(plugin: &Path, case: &Case) -> Result<Actual> {
     let options = Options {
         run_id: uuid::Uuid::now_v7().to_string(),
         environment: BTreeMap::new(),
-        cache: place::cache(),
+        sandbox: place::sandbox()?,
         // Rows of one partition have their numbers in the input.
         threads: 1,
         explain: false,
+        profile: None,
         progress: Arc::new(Progress::default()),
     };
     let summary = match runtime(1)?.block_on(run::execute(application, options)) {
