@@ -103,6 +103,7 @@ mod tests;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
 
 /// Exports a [`Transform`] as the component of this crate; natively it only checks the type.
