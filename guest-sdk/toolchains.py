@@ -256,7 +256,7 @@ def tool(package):
     return path
 
 
-def pip(folder, *arguments):
+def pip(folder, *arguments, hint=None):
     """Installs into a folder; an environment for pip is made beside it where this Python has none."""
     python = sys.executable
     if subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
@@ -268,7 +268,7 @@ def pip(folder, *arguments):
         "install from PyPI",
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"]
         + ["--root-user-action=ignore", "--target", folder, *arguments],
-        "it must be reachable: pip heeds HTTPS_PROXY and PIP_INDEX_URL",
+        hint or "it must be reachable: pip heeds HTTPS_PROXY and PIP_INDEX_URL",
         lambda output: "\n".join(re.findall("^ERROR: (.*)", output, re.MULTILINE)) or output.strip(),
         env={"TMPDIR": str(folder.parent)},
     )
