@@ -52,7 +52,7 @@ COMPONENTIZE_PY = Package("componentize-py", "0.25.1", "Apache-2.0 WITH LLVM-exc
     7b6a87c520358166843af0daa86d2312d7af4cbcbbf1e598951085cf7f2991ca 8623cd8cab8453cb0cd8bf03f3c7103420d06f2f3d360186a280a70a1ca5e89f
     a556991534cc496207a9d2ca733c4b0f17ed38ef56a8d6b5f1847fdf1225dd1b 65fbc4a94df1de8acf7da50a1f5ed1711230188844e53e6332d99029be4e0afa""")
 RUFF = Package("ruff", "0.17.6", "MIT", "bin/ruff", """
-    435241c61af5909a022f76219d3d1bf24730dc1bf0acabb5ddf4b569ab3cbb30 b5aba93b3db4b70c5697e4fee6e0d5b9c8452a9a3a03679611cadc25915a2173
+    435241c61af5909a022f76219d3d1bf24730dc1bf0acabb5ddf4b569ab3cbb30 aa3b08254a732acba246891089a152c47c5733dc36b8ecb76ce8602f8326e5e4
     9fbddc08577592e283c265d865e0182de6e33db185494db7b06290d989d888e5 9d44ef2140402043fd6f689ef541858b80883a8b0a02e38539ef0614ebe57d0c""")
 CLANG_FORMAT = Package("clang-format", "23.1.5", "Apache-2.0 WITH LLVM-exception", "clang_format/data/bin/clang-format", """
     e8037e12eae19a9779e01ca6719b8d7f6a939ade8869b061912551c9748a27ad d97ce49911ba8c89ef3f3c0735a9c7818e4780ab4812c67d1c5fcd829d16ae52
@@ -241,7 +241,7 @@ def installed(package):
         pins = " ".join(f"--hash=sha256:{digest}" for digest in package.hashes.split())
         requirements = folder.with_name("requirements.txt")
         requirements.write_text(f"{package.name}=={package.version} {pins}\n", encoding="utf-8")
-        pip(folder, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", requirements)
+        pip(f"{package.name} {package.version}", folder, "--no-deps", "--require-hashes", "--only-binary", ":all:", "--requirement", requirements)
         if package.program:
             (folder / package.program).chmod(0o755)
 
@@ -256,8 +256,8 @@ def tool(package):
     return path
 
 
-def pip(folder, *arguments, hint=None):
-    """Installs into a folder; an environment for pip is made beside it where this Python has none."""
+def pip(what, folder, *arguments, hint=None):
+    """Installs from PyPI into a folder; an environment for pip is made beside it where this Python has none."""
     python = sys.executable
     if subprocess.run([python, "-m", "pip", "--version"], capture_output=True).returncode:
         environment = folder.with_name("pip")
@@ -265,11 +265,11 @@ def pip(folder, *arguments, hint=None):
         run("make an environment for pip", [python, "-m", "venv", environment], hint)
         python = environment / "bin" / "python3"
     run(
-        "install from PyPI",
+        f"install {what} from PyPI",
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"]
         + ["--root-user-action=ignore", "--target", folder, *arguments],
         hint or "it must be reachable: pip heeds HTTPS_PROXY and PIP_INDEX_URL",
-        lambda output: "\n".join(re.findall("^ERROR: (.*)", output, re.MULTILINE)) or output.strip(),
+        lambda output: output[max(output.find("ERROR: "), 0) :].strip(),
         env={"TMPDIR": str(folder.parent)},
     )
 
