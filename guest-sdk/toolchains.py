@@ -138,7 +138,7 @@ def sdk(script):
 def contract(folder):
     """The folder of `transform.wit`, for the SDK in `folder`."""
     given = os.environ.get("SLUICE_WIT")
-    candidates = [Path(given)] if given else [place / "wit" for place in (folder, *folder.parents[:2])]
+    candidates = [Path(given)] if given else [place / "wit" for place in (folder, folder.parent, folder.parent.parent)]
     for place in candidates:
         if (place / "transform.wit").is_file():
             return place.resolve()
@@ -175,13 +175,13 @@ def say(message):
 
 
 def run(what, arguments, hint=None, told=str.strip, **options):
-    """Runs a tool and gives its output; where it fails, `told` of that is shown below what was to be done."""
+    """Runs a tool and gives its output; where it fails, `told` of that is shown below what was to be done, and `hint` of it, or as it is."""
     try:
         done = start(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options)
     except (OSError, subprocess.TimeoutExpired) as cause:
         raise Failure(f"cannot {what}: {cause}", hint) from None
     if done.returncode:
-        raise Failure(f"cannot {what}\n{told(done.stdout)}", hint)
+        raise Failure(f"cannot {what}\n{told(done.stdout)}", hint(done.stdout) if callable(hint) else hint)
     return done.stdout.strip()
 
 
@@ -190,6 +190,14 @@ def show(arguments, failure, hint=None, **options):
     sys.stdout.flush()
     if start(arguments, **options).returncode:
         raise Failure(failure, hint)
+
+
+def show_formatter(arguments, project, check, **options):
+    """The same for a formatter."""
+    if check:
+        show(arguments, f"not all of `{project}` is formatted", "`sluice plugin fmt` formats it", cwd=project, **options)
+    else:
+        show(arguments, f"cannot format `{project}`", cwd=project, **options)
 
 
 def start(arguments, env=(), **options):
@@ -268,10 +276,16 @@ def pip(what, folder, *arguments, hint=None):
         f"install {what} from PyPI",
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"]
         + ["--root-user-action=ignore", "--target", folder, *arguments],
-        hint or "it must be reachable: pip heeds HTTPS_PROXY and PIP_INDEX_URL",
-        lambda output: output[max(output.find("ERROR: "), 0) :].strip(),
+        hint or "PyPI must be reachable; pip heeds HTTPS_PROXY and PIP_INDEX_URL",
+        pip_error,
         env={"TMPDIR": str(folder.parent)},
     )
+
+
+def pip_error(output):
+    """What pip said at last, without its warnings; the first attempt says best why none succeeded."""
+    broken = re.search("connection broken by '(.*)': /", output)
+    return broken.group(1).split(">: ")[-1].rstrip("')") if broken else output[max(output.find("ERROR: "), 0) :].strip()
 
 
 def material(name, version, purl, role, licence=None):
