@@ -73,7 +73,8 @@ def main(document, build, commands, **others):
     """Does what the arguments of the process say, and ends it.
 
     `build(project, scratch)` makes the component of a folder, with an empty folder for what it needs on the way, and gives its file
-    and its materials. `commands` are `fmt(project, check)`, `lint(project)` and `test(project)`; `others` get the arguments that follow their names.
+    and its materials. `commands` are `fmt(project, check)`, `lint(project)` and `test(project)`; `others` get the arguments that
+    follow their names.
     """
     try:
         sys.exit(command(document, build, commands, others, sys.argv[1:]))
@@ -127,6 +128,8 @@ def write(path, content):
         unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as cause:
+        if unfinished.is_file():
+            unfinished.unlink()
         raise Failure(f"cannot write `{path}`: {cause.strerror}") from None
 
 
@@ -176,10 +179,7 @@ def say(message):
 
 def run(what, arguments, hint=None, told=str.strip, **options):
     """Runs a tool and gives its output; where it fails, `told` of that is shown below what was to be done, and `hint` of it, or as it is."""
-    try:
-        done = start(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options)
-    except (OSError, subprocess.TimeoutExpired) as cause:
-        raise Failure(f"cannot {what}: {cause}", hint) from None
+    done = start(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options)
     if done.returncode:
         raise Failure(f"cannot {what}\n{told(done.stdout)}", hint(done.stdout) if callable(hint) else hint)
     return done.stdout.strip()
@@ -201,7 +201,13 @@ def show_formatter(arguments, project, check, **options):
 
 
 def start(arguments, env=(), **options):
-    return subprocess.run([str(part) for part in arguments], env={**os.environ, **dict(env)}, timeout=SECONDS_MAX, **options)
+    command = [str(part) for part in arguments]
+    try:
+        return subprocess.run(command, env={**os.environ, **dict(env)}, timeout=SECONDS_MAX, **options)
+    except OSError as cause:
+        raise Failure(f"cannot start `{command[0]}`: {cause.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise Failure(f"`{command[0]}` did not end within {SECONDS_MAX} s") from None
 
 
 def cache():
@@ -278,7 +284,7 @@ def pip(what, folder, *arguments, hint=None):
         + ["--root-user-action=ignore", "--target", folder, *arguments],
         hint or "PyPI must be reachable; pip heeds HTTPS_PROXY and PIP_INDEX_URL",
         pip_error,
-        env={"TMPDIR": str(folder.parent)},
+        env={"TMPDIR": str(folder.parent), "PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"},
     )
 
 
