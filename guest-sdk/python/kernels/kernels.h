@@ -14,6 +14,7 @@ PyObject *cast(PyObject *, PyObject *);
 PyObject *choose(PyObject *, PyObject *);
 PyObject *compare(PyObject *, PyObject *);
 PyObject *cut(PyObject *, PyObject *);
+PyObject *emit(PyObject *, PyObject *);
 PyObject *hash_fixed(PyObject *, PyObject *);
 PyObject *hash_text(PyObject *, PyObject *);
 PyObject *nullify(PyObject *, PyObject *);

@@ -7,7 +7,11 @@
 static PyMethodDef methods[] = {
     METHOD(arithmetic), METHOD(bits_pack), METHOD(bits_unpack), METHOD(cast), METHOD(choose), METHOD(compare),
     METHOD(cut), METHOD(hash_fixed), METHOD(hash_text), METHOD(nullify), METHOD(pack), METHOD(select_fixed),
-    METHOD(select_text), METHOD(text_list), METHOD(text_match), METHOD(text_pack), {0},
+    METHOD(select_text), METHOD(text_list), METHOD(text_match), METHOD(text_pack),
+#ifdef __wasm__
+    METHOD(emit),
+#endif
+    {0},
 };
 
 static PyModuleDef module = {

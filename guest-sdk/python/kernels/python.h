@@ -64,6 +64,8 @@ double PyFloat_AsDouble(PyObject *);
 PyObject *PyErr_Occurred(void);
 PyObject *PyErr_Format(PyObject *, const char *, ...);
 PyObject *PyErr_NoMemory(void);
+void *PyMem_Malloc(size_t);
+void PyMem_Free(void *);
 void Py_IncRef(PyObject *);
 void Py_DecRef(PyObject *);
 extern PyObject _Py_NoneStruct;

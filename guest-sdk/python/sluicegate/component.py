@@ -5,6 +5,7 @@ The build imports this module from the component's entry, after the author's mod
 
 import sys
 
+import sluicegate_kernels
 from componentize_py_types import Err
 from wit_world.exports import transform as contract
 from wit_world.imports import columns, input, log as host_log, output
@@ -16,6 +17,8 @@ from .params import Parameters
 from .transform import exported
 
 _LEVELS = {name: getattr(host_log.Level, name.upper()) for name in log.LEVELS}
+#: The cases of `selection`, in the order of the contract.
+_SELECTIONS = ("all", "filter", "take")
 _FAULTS = {Invalid: contract.Fault_Invalid, BadData: contract.Fault_Data, Transient: contract.Fault_Transient}
 
 
@@ -32,12 +35,8 @@ class Host:
 
     def emit(self, selection, computed):
         """Takes one batch."""
-        kind, data = selection
-        if kind == "all":
-            rows = output.Selection_All()
-        else:
-            rows = (output.Selection_Filter if kind == "filter" else output.Selection_Take)(data)
-        output.emit(rows, [columns.Column([columns.Array(*array) for array in column.flat()]) for column in computed])
+        kind, rows = selection
+        sluicegate_kernels.emit(_SELECTIONS.index(kind), rows or b"", [column.flat() for column in computed])
 
     def reject(self, rows):
         """Takes rows that cannot be processed."""

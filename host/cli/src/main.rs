@@ -64,10 +64,6 @@ fn run(task: Task, json: bool) -> report::Outcome {
         Task::Run(arguments) => run::run(&arguments, json),
         Task::Head(arguments) => head::head(&arguments, json),
         Task::Schema(arguments) => schema::schema(&arguments, json),
-        Task::Plugin(plugin::Task::Build(arguments)) => plugin::build::build(&arguments, json),
-        Task::Plugin(plugin::Task::Wrap(arguments)) => plugin::wrap::wrap(&arguments, json),
-        Task::Plugin(plugin::Task::Inspect(arguments)) => {
-            plugin::inspect::inspect(&arguments, json)
-        }
+        Task::Plugin(task) => plugin::run(&task, json),
     }
 }

@@ -1,12 +1,14 @@
 //! What the process finds around it: files, folders, the environment.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::{ErrorKind as IoKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use sluicegate::error::{Error, Result};
 use sluicegate::limits::PLUGIN_BYTES_MAX;
-use sluicegate::spec;
+use sluicegate::sandbox::{Compiler, SandboxConfig};
+use sluicegate::spec::{self, Uri};
 
 /// Bytes of an application file. People write them; a schema of thousands of columns takes a tenth.
 const APPLICATION_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -20,16 +22,60 @@ pub(crate) fn environment() -> BTreeMap<String, String> {
 }
 
 /// Where compiled plugins are kept: `$SLUICE_CACHE`, or the user's cache folder; none if there is neither.
-pub(crate) fn cache() -> Option<PathBuf> {
+fn cache() -> Option<PathBuf> {
+    kept("SLUICE_CACHE", "compiled")
+}
+
+/// Where the SDKs and their toolchains are kept: `$SLUICE_TOOLCHAINS`, or the user's cache folder. The SDKs' own
+/// scripts look there as well.
+pub(crate) fn toolchains() -> Option<PathBuf> {
+    kept("SLUICE_TOOLCHAINS", "toolchains")
+}
+
+/// The folder that a variable names, or `folder` in our part of the user's cache.
+fn kept(variable: &str, folder: &str) -> Option<PathBuf> {
     let absolute = |name: &str| {
         std::env::var_os(name)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    absolute("SLUICE_CACHE").or_else(|| {
+    absolute(variable).or_else(|| {
         let caches =
             absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-        Some(caches.join("sluicegate").join("compiled"))
+        Some(caches.join("sluicegate").join(folder))
+    })
+}
+
+/// The URI of a local file, whatever characters its path has.
+pub(crate) fn uri(path: &Path) -> Result<Uri> {
+    let mut text = "file://".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
+                text.push(char::from(*byte));
+            }
+            // Writing to a string does not fail.
+            _ => drop(write!(text, "%{byte:02X}")),
+        }
+    }
+    Uri::parse(&text, None)
+}
+
+/// How this process compiles and keeps plugins.
+pub(crate) fn sandbox() -> Result<SandboxConfig> {
+    let program = std::env::current_exe()
+        .map_err(|cause| Error::internal(cause.to_string()).context("find the command itself"))?;
+    // The allocator would take a whole GiB of address space for itself at its start.
+    let environment = [("MIMALLOC_ARENA_RESERVE".to_owned(), "0".to_owned())];
+    let compiler = Compiler {
+        program,
+        arguments: ["--json", "plugin", "compile"].map(str::to_owned).to_vec(),
+        environment: environment.to_vec(),
+    };
+    Ok(SandboxConfig {
+        cache: cache(),
+        compiler: Some(compiler),
+        ..SandboxConfig::default()
     })
 }
 

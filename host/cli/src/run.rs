@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use sluicegate::error::{Error, Result, ResultExt as _};
 use sluicegate::run::{self, Options, Progress, Summary};
+use sluicegate::sandbox::Profile;
 use sluicegate::spec::{Application, ApplicationFile};
 
 use crate::limits::LimitFlags;
@@ -34,6 +36,9 @@ pub(crate) struct Arguments {
     /// Compiles plugins anew and keeps nothing
     #[arg(long)]
     no_cache: bool,
+    /// Writes where the transforms spend their time, for <https://profiler.firefox.com>
+    #[arg(long, value_name = "FILE")]
+    profile: Option<PathBuf>,
     #[command(flatten)]
     limits: LimitFlags,
 }
@@ -64,7 +69,18 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
     let application = application(arguments, &run_id).with_context(doing)?;
     let output = application.output.uri.to_string();
     let watched = Arc::new(Progress::default());
-    let done = match execute(application, arguments, run_id, Arc::clone(&watched)) {
+    let profile = Profile::new(&application.name, SystemTime::now());
+    let profile = arguments.profile.as_ref().map(|_| Arc::new(profile));
+    let done = execute(
+        application,
+        arguments,
+        run_id,
+        profile.clone(),
+        Arc::clone(&watched),
+    );
+    let profiled = write_profile(profile.as_deref(), arguments.profile.as_deref());
+    // A failed run is what its profile was wanted for: its error comes first.
+    let done = match done.and_then(|done| profiled.map(|()| done)) {
         Ok(done) => done,
         Err(error) => {
             // What a transform said last often tells why it failed, so it is not quiet about that.
@@ -78,6 +94,14 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
         report::print_logs(&done.logs);
     }
     summary::print(&done, &output)
+}
+
+/// Writes what was sampled, if anything was to be.
+fn write_profile(profile: Option<&Profile>, path: Option<&Path>) -> Result<()> {
+    match (profile, path) {
+        (Some(profile), Some(path)) => place::write(path, &profile.to_json()?),
+        _ => Ok(()),
+    }
 }
 
 /// The application of the file, with the parameters and limits of the command line.
@@ -123,18 +147,20 @@ fn execute(
     application: Application,
     arguments: &Arguments,
     run_id: String,
+    profile: Option<Arc<Profile>>,
     watched: Arc<Progress>,
 ) -> Result<Summary> {
+    let mut sandbox = place::sandbox()?;
+    if arguments.no_cache {
+        sandbox.cache = None;
+    }
     let options = Options {
         run_id,
         environment: place::environment(),
-        cache: if arguments.no_cache {
-            None
-        } else {
-            place::cache()
-        },
+        sandbox,
         threads: arguments.threads,
         explain: arguments.explain,
+        profile,
         progress: Arc::clone(&watched),
     };
     let runtime = runtime(arguments.threads)?;

@@ -4,12 +4,15 @@ use std::fmt::Write as _;
 
 use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
-use sluicegate::run::Summary;
+use sluicegate::run::{RejectedRow, StepSummary, Summary};
 
 use crate::report::{self, Outcome, printable};
 
 /// Files that are listed; the others are counted.
 const FILES_LISTED: usize = 10;
+
+/// Rejected rows of a step that are listed; the others are counted.
+const REJECTED_LISTED: usize = 20;
 
 #[derive(Serialize)]
 struct Machine<'a> {
@@ -92,6 +95,7 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
             step.host_seconds,
             step.instances
         )?;
+        rejected(step, text)?;
     }
     let pool = DecimalBytes(summary.peak_memory);
     match peak_rss() {
@@ -101,6 +105,25 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
             DecimalBytes(process)
         ),
         None => writeln!(text, "  memory  {pool} accounted at most"),
+    }
+}
+
+fn rejected(step: &StepSummary, text: &mut String) -> std::fmt::Result {
+    for RejectedRow {
+        partition,
+        row,
+        reason,
+    } in step.rejected.iter().take(REJECTED_LISTED)
+    {
+        let reason = printable(reason);
+        writeln!(
+            text,
+            "          row {row} of partition {partition} rejected: {reason}"
+        )?;
+    }
+    match step.rows_rejected.saturating_sub(REJECTED_LISTED as u64) {
+        0 => Ok(()),
+        more => writeln!(text, "          and {} more rejected", HumanCount(more)),
     }
 }
 

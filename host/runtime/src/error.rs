@@ -178,6 +178,12 @@ impl Error {
         }))
     }
 
+    /// The innermost part of the text: what went wrong, without what was being done.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.0.messages.first().map_or("", String::as_str)
+    }
+
     /// Who has to act.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

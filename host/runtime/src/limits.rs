@@ -9,6 +9,10 @@ const GIB: u64 = 1024 * MIB;
 /// Bytes of a plugin's file: an interpreter with its libraries has 40 MiB.
 pub const PLUGIN_BYTES_MAX: u64 = 256 * MIB;
 
+/// Frames of all samples of a profile together: half a million samples of a transform in Rust, some seventy seconds
+/// of one worker in an interpreter. A guest that makes each stack another takes a quarter of a GiB with them.
+pub const PROFILE_FRAMES_MAX: usize = 4_000_000;
+
 /// What a run may use. An application file and the command line change single values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -18,6 +22,8 @@ pub struct Limits {
     pub wall_time: Duration,
     /// Bytes that the run may write.
     pub output_bytes: u64,
+    /// What compiling a component is held to.
+    pub compile: CompileLimits,
     /// What each guest instance is held to.
     pub guest: GuestLimits,
 }
@@ -31,7 +37,26 @@ impl Default for Limits {
             wall_time: Duration::from_hours(24),
             // A runaway transform must not fill a disk unseen.
             output_bytes: 1024 * GIB,
+            compile: CompileLimits::default(),
             guest: GuestLimits::default(),
+        }
+    }
+}
+
+/// What the process that compiles a component is held to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileLimits {
+    /// Bytes of address space. An interpreter of 20 MiB takes three quarters of a GiB.
+    pub memory: u64,
+    /// Time on a processor, in whole seconds. An interpreter takes ten.
+    pub time: Duration,
+}
+
+impl Default for CompileLimits {
+    fn default() -> Self {
+        Self {
+            memory: 2 * GIB,
+            time: Duration::from_mins(2),
         }
     }
 }

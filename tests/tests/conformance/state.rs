@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, UInt64Array};
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, UInt64Array};
 use arrow::datatypes::{Int64Type, UInt64Type};
+use serde_json::json;
+use sluicegate::limits::GuestLimits;
 
 use crate::guest::for_each;
 
@@ -61,5 +63,28 @@ fn a_total_runs_over_batches() {
             |made: &RecordBatch| made.column(1).as_primitive::<Int64Type>().values().to_vec();
         assert_eq!(totals(&first.batches[0]), [1, 1, 4]);
         assert_eq!(totals(&second.batches[0]), [4_294_967_299, 4_294_967_294]);
+    });
+}
+
+#[test]
+fn an_instance_emits_many_times_its_memory() {
+    const ROWS: usize = 1 << 16;
+    const ROW_BYTES: usize = 16;
+    const EMITTED: usize = 256 << 20;
+    let a: ArrayRef = Arc::new(Int64Array::from(vec![1; ROWS]));
+    let b: ArrayRef = Arc::new(Float64Array::from(vec![0.5; ROWS]));
+    let batch = RecordBatch::try_from_iter_with_nullable([("a", a, true), ("b", b, true)]).unwrap();
+    let params = json!({ "mode": "add-one" });
+    for_each(|guest| {
+        let limits = GuestLimits {
+            memory: 64 << 20,
+            ..GuestLimits::default()
+        };
+        let mut run = guest.bind_within(&params, &batch.schema(), limits).unwrap();
+        for _ in 0..EMITTED / (ROWS * ROW_BYTES) {
+            let (next, made) = run.process(&batch).unwrap();
+            assert_eq!(made.batches[0].num_rows(), ROWS);
+            run = next;
+        }
     });
 }

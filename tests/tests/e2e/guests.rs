@@ -59,6 +59,13 @@ pub(crate) fn component(process: &str) -> Vec<u8> {
     encode(CONTRACT, &module("0.1.0", process, ""))
 }
 
+/// A component that takes some seconds and hundreds of MiB to compile, for a function that nobody calls.
+pub(crate) fn heavy() -> Vec<u8> {
+    let step = "(i64.store (i32.wrap_i64 (local.get 0)) (local.tee 0 (i64.mul (local.get 0) (local.get 1))))";
+    let function = format!("(func (param i64 i64) {})", step.repeat(200_000));
+    encode(CONTRACT, &module("0.1.0", PASS, &function))
+}
+
 /// A component of a contract version that nobody offers.
 pub(crate) fn component_of_another_version() -> Vec<u8> {
     encode(

@@ -12,6 +12,8 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod authoring;
+mod compile;
 mod exactness;
 mod formats;
 mod guests;
@@ -22,9 +24,11 @@ mod languages;
 mod order;
 mod output;
 mod peers;
+mod profile;
 mod project;
 mod python;
 mod refusals;
 mod s3;
 mod special;
 mod std_io;
+mod templates;

@@ -246,7 +246,7 @@ impl Project {
 }
 
 /// The built command, beside this test's own binary.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let built = own.ancestors().nth(2).unwrap().join("sluice");
     let path = std::env::var_os("SLUICE_BIN").map_or(built, PathBuf::from);

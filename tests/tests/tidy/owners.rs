@@ -6,12 +6,16 @@ use crate::report;
 
 /// A crate and the only paths that may name it. A path that goes through another crate's re-export,
 /// such as `datafusion::object_store`, belongs to that crate.
-const OWNERS: [(&str, &[&str]); 13] = [
+const OWNERS: [(&str, &[&str]); 16] = [
     (
         "wasmtime",
         &["host/runtime/src/sandbox/", "host/runtime/benches/epochs"],
     ),
     ("wasmtime_wasi", &["host/runtime/src/sandbox/"]),
+    (
+        "fxprof_processed_profile",
+        &["host/runtime/src/sandbox/profile"],
+    ),
     ("datafusion", &["host/runtime/src/engine/"]),
     ("object_store", &["host/runtime/src/storage/"]),
     (
@@ -22,13 +26,15 @@ const OWNERS: [(&str, &[&str]); 13] = [
         ],
     ),
     ("rayon", &["host/runtime/src/schedule/"]),
+    ("rustix", &["host/cli/src/plugin/compile"]),
     ("clap", &["host/cli/"]),
     ("indicatif", &["host/cli/"]),
     (
         "mimalloc",
         &["host/cli/", "host/runtime/benches/", "tests/benches/"],
     ),
-    ("wit_component", &["host/cli/", "tests/"]),
+    ("wit_component", &["host/cli/src/plugin/", "tests/"]),
+    ("wasm_metadata", &["host/cli/src/plugin/"]),
     ("wit_bindgen", &["guest-sdk/"]),
     ("axum", &[]),
     ("anyhow", &["tests/"]),

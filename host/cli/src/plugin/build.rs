@@ -1,23 +1,28 @@
 //! `sluice plugin build`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde::Deserialize;
-use sluicegate::error::{Error, ErrorKind, Result, ResultExt as _};
+use serde::Serialize;
+use sluicegate::error::{Error, Result, ResultExt as _};
+use sluicegate::spec::PluginManifest;
+use wasm_metadata::{AddMetadata, AddMetadataField};
 
-use super::wrap;
+use super::project::Project;
+use super::{load, toolchain};
 use crate::place;
-use crate::report::Outcome;
+use crate::report::{self, Outcome};
 
-/// Compiles a Rust crate to a component
+/// Compiles a project to a component, in any language, and makes it ready to run
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The crate's folder
+    /// The project's folder
+    #[arg(default_value = ".")]
     folder: PathBuf,
-    /// What to compile for
-    #[arg(long, default_value = "wasm32-wasip2",
+    /// What a crate is compiled for
+    #[arg(long, default_value = toolchain::RUST_TARGET,
           value_parser = ["wasm32-wasip2", "wasm32-unknown-unknown"])]
     target: String,
     /// Where the component goes; `<folder>/<name>.wasm` unless told
@@ -25,113 +30,112 @@ pub(crate) struct Arguments {
     output: Option<PathBuf>,
 }
 
-/// Builds the crate and says where the component is.
-pub(crate) fn build(arguments: &Arguments, json: bool) -> Outcome {
-    let doing = || format!("build the plugin in `{}`", arguments.folder.display());
-    let (name, artefact) = compile(&arguments.folder, &arguments.target).with_context(doing)?;
-    let component = place::read(&artefact)
-        .and_then(wrap::component)
-        .with_context(doing)?;
-    let default = || arguments.folder.join(format!("{name}.wasm"));
-    let output = arguments.output.clone().unwrap_or_else(default);
-    place::write(&output, &component).with_context(doing)?;
-    wrap::print_made(&output, component.len(), json)
+/// What a build made.
+#[derive(Debug, Serialize)]
+pub(super) struct Built {
+    component: PathBuf,
+    bytes: usize,
+    sha256: String,
+    /// Whether the component differs from the one before.
+    changed: bool,
+    build_seconds: f64,
+    /// For machine code, which is kept for the first run.
+    compile_seconds: f64,
 }
 
-/// Runs cargo; yields the package's name and the file that it made.
-fn compile(folder: &Path, target: &str) -> Result<(String, PathBuf)> {
-    let manifest = folder.join("Cargo.toml");
-    place::read(&manifest)?;
-    let done = Command::new("cargo")
-        .args([
-            "build",
-            "--release",
-            "--message-format",
-            "json-render-diagnostics",
-        ])
-        .args(["--target", target])
-        // Not `--manifest-path`: cargo looks for the crate's settings from where it is started.
-        .current_dir(folder)
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|cause| {
-            Error::input(cause.to_string())
-                .context("start `cargo`")
-                .hint("install Rust from https://rustup.rs")
-        })?;
-    if !done.status.success() {
-        return Err(Error::new(
-            ErrorKind::Plugin,
-            format!("cargo ended with {}", done.status),
-        )
-        .hint(format!(
-            "if the target is missing: `rustup target add {target}`"
-        )));
+/// Builds the project and says where the component is.
+pub(crate) fn build(arguments: &Arguments, json: bool) -> Outcome {
+    let doing = || format!("build the plugin in `{}`", arguments.folder.display());
+    let project = Project::open(&arguments.folder).with_context(doing)?;
+    let output = arguments.output.clone();
+    let output = output.unwrap_or_else(|| project.component());
+    let built = component(&project, &arguments.target, &output).with_context(doing)?;
+    if json {
+        return report::print_json(&built);
     }
-    let messages = String::from_utf8_lossy(&done.stdout);
-    // The last artefact is the crate that was asked for, its dependencies come before it.
-    let made = messages.lines().filter_map(Message::wasm).next_back();
-    made.ok_or_else(|| {
-        Error::new(ErrorKind::Plugin, "cargo made no WebAssembly file").hint(format!(
-            "add `[lib] crate-type = [\"cdylib\"]` to `{}`",
-            manifest.display()
-        ))
+    report::print(&built.text())
+}
+
+/// Builds the component of the project if it is older than its sources.
+pub(super) fn refresh(project: &Project) -> Result<()> {
+    if project.is_stale() {
+        let built = component(project, toolchain::RUST_TARGET, &project.component())?;
+        eprint!("{}", built.text());
+    }
+    Ok(())
+}
+
+/// Builds the project to the file `output`, which is replaced once the new component is known to load.
+fn component(project: &Project, target: &str, output: &Path) -> Result<Built> {
+    let own = project.own()?;
+    let scratch = tempfile::tempdir_in(&own).map_err(|cause| {
+        Error::storage(cause.to_string()).context(format!("make a folder in `{}`", own.display()))
+    })?;
+    let start = Instant::now();
+    let (made, materials) = toolchain::compile(project, target, scratch.path())?;
+    let made = named(&project.manifest, &made)?;
+    let build = start.elapsed();
+    let start = Instant::now();
+    let plugin = load(&made)?;
+    let compile = start.elapsed();
+
+    let changed = keep_previous(project, output, &made)?;
+    place::write(&project.materials(), materials.to_string().as_bytes())?;
+    place::write(output, &made)?;
+    Ok(Built {
+        component: output.to_owned(),
+        bytes: made.len(),
+        sha256: plugin.digest().to_owned(),
+        changed,
+        build_seconds: build.as_secs_f64(),
+        compile_seconds: compile.as_secs_f64(),
     })
 }
 
-/// A line of cargo's output, as far as it is needed.
-#[derive(Deserialize)]
-struct Message {
-    package_id: String,
-    #[serde(default)]
-    filenames: Vec<PathBuf>,
+/// The component with what its project says about itself, in the sections that other tools read as well.
+fn named(manifest: &PluginManifest, component: &[u8]) -> Result<Vec<u8>> {
+    let mut metadata = AddMetadata::default();
+    metadata.name = AddMetadataField::Set(manifest.name.clone());
+    metadata.version = set(&manifest.version)?;
+    metadata.description = set(&manifest.description)?;
+    metadata.licenses = set(&manifest.license).map_err(|error| {
+        error.hint("`license` is an SPDX expression, such as `MIT OR Apache-2.0`")
+    })?;
+    metadata.source = set(&manifest.repository)?;
+    metadata
+        .to_wasm(component)
+        .map_err(|cause| Error::internal(format!("{cause:#}")).context("name the component"))
 }
 
-impl Message {
-    fn wasm(line: &str) -> Option<(String, PathBuf)> {
-        let message: Self = serde_json::from_str(line).ok()?;
-        let wasm = |file: &PathBuf| {
-            file.extension()
-                .is_some_and(|extension| extension == "wasm")
-        };
-        let file = message.filenames.into_iter().find(wasm)?;
-        Some((package_name(&message.package_id)?.to_owned(), file))
+fn set<T>(text: &str) -> Result<AddMetadataField<T>>
+where
+    T: std::str::FromStr<Err: std::fmt::Display> + std::fmt::Debug + Clone,
+{
+    if text.is_empty() {
+        return Ok(AddMetadataField::Keep);
+    }
+    let read = text.parse().map(AddMetadataField::Set);
+    read.map_err(|cause: T::Err| Error::input(format!("`{text}`: {cause}")))
+}
+
+/// Keeps the component that `made` replaces, for comparing; whether they differ.
+fn keep_previous(project: &Project, output: &Path, made: &[u8]) -> Result<bool> {
+    match fs::read(output) {
+        Ok(before) if before == made => Ok(false),
+        Ok(before) => place::write(&project.previous(), &before).map(|()| true),
+        Err(_) => Ok(true),
     }
 }
 
-/// The name in `path+file:///folder#name@1.0.0`, or in `path+file:///name#1.0.0`.
-fn package_name(id: &str) -> Option<&str> {
-    let (url, rest) = id.rsplit_once('#')?;
-    match rest.split_once('@') {
-        Some((name, _)) => Some(name),
-        None => url.rsplit('/').next(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn package_names_are_read_from_both_forms_of_an_id() {
-        assert_eq!(
-            package_name("path+file:///a/b#sales-etl@0.1.0"),
-            Some("sales-etl")
-        );
-        assert_eq!(package_name("path+file:///a/mask#0.1.0"), Some("mask"));
-    }
-
-    #[test]
-    fn only_artefacts_with_wasm_count() {
-        let line = r#"{"reason":"compiler-artifact","package_id":"path+file:///a/x#0.1.0",
-            "filenames":["/t/libx.rlib","/t/x.wasm"]}"#;
-        assert_eq!(
-            Message::wasm(line),
-            Some(("x".to_owned(), PathBuf::from("/t/x.wasm")))
-        );
-        assert_eq!(
-            Message::wasm(r#"{"reason":"build-finished","success":true}"#),
-            None
-        );
+impl Built {
+    fn text(&self) -> String {
+        let seconds = |seconds| format!("{:.1?}", Duration::from_secs_f64(seconds));
+        format!(
+            "{}  {} KiB, built in {}, ready to run after {} more\n",
+            self.component.display(),
+            self.bytes.div_ceil(1024),
+            seconds(self.build_seconds),
+            seconds(self.compile_seconds),
+        )
     }
 }

@@ -4,11 +4,40 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use sluicegate::error::{Result, ResultExt as _};
-use sluicegate::sandbox::{Inspection, Interface, Sandbox, SandboxConfig};
+use serde::Serialize;
+use sluicegate::error::ResultExt as _;
+use sluicegate::sandbox::{Inspection, Interface};
+use wasm_metadata::Payload;
 
+use super::load;
 use crate::place;
 use crate::report::{self, Outcome, printable};
+
+/// What a component is, and what its project said about itself: nothing that a host relies on.
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: Option<String>,
+    version: Option<String>,
+    license: Option<String>,
+    description: Option<String>,
+    #[serde(flatten)]
+    inspection: &'a Inspection,
+}
+
+impl<'a> Shown<'a> {
+    fn new(component: &[u8], inspection: &'a Inspection) -> Self {
+        let payload = Payload::from_binary(component).ok();
+        let metadata = payload.as_ref().map(Payload::metadata);
+        Self {
+            name: metadata.and_then(|metadata| metadata.name.clone()),
+            version: metadata.and_then(|metadata| Some(metadata.version.as_ref()?.to_string())),
+            license: metadata.and_then(|metadata| Some(metadata.licenses.as_ref()?.to_string())),
+            description: metadata
+                .and_then(|metadata| Some(metadata.description.as_ref()?.to_string())),
+            inspection,
+        }
+    }
+}
 
 /// Shows what a plugin imports, exports, and could ever ask for
 #[derive(Debug, Args)]
@@ -21,25 +50,29 @@ pub(crate) struct Arguments {
 pub(crate) fn inspect(arguments: &Arguments, json: bool) -> Outcome {
     let doing = || format!("inspect `{}`", arguments.plugin.display());
     let bytes = place::read(&arguments.plugin).with_context(doing)?;
-    let inspection = load(&bytes).with_context(doing)?;
+    // Loading checks more than a listing needs: what is shown is what a run would accept.
+    let plugin = load(&bytes).with_context(doing)?;
+    let shown = Shown::new(&bytes, plugin.inspect());
     if json {
-        return report::print_json(&inspection);
+        return report::print_json(&shown);
     }
-    report::print(&printable(&text(&inspection)))
+    report::print(&printable(&text(&shown)))
 }
 
-/// Loading checks more than a listing needs: what is shown is what a run would accept.
-fn load(bytes: &[u8]) -> Result<Inspection> {
-    let config = SandboxConfig {
-        cache: place::cache(),
-        ..SandboxConfig::default()
-    };
-    Ok(Sandbox::new(config)?.load(bytes)?.inspect().clone())
-}
-
-fn text(inspection: &Inspection) -> String {
+fn text(shown: &Shown<'_>) -> String {
+    let inspection = shown.inspection;
     let mut text = String::new();
+    let said = [
+        &shown.name,
+        &shown.version,
+        &shown.license,
+        &shown.description,
+    ];
+    let said: Vec<_> = said.into_iter().flatten().map(String::as_str).collect();
     // Writing to a string does not fail.
+    if !said.is_empty() {
+        let _ = writeln!(text, "plugin    {}", said.join(", "));
+    }
     let _ = writeln!(text, "digest    sha256:{}", inspection.digest);
     let _ = writeln!(text, "size      {} KiB", inspection.bytes.div_ceil(1024));
     let _ = writeln!(

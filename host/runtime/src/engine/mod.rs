@@ -26,10 +26,11 @@ use datafusion::prelude::SessionConfig;
 use self::error::from_datafusion;
 use self::memory::{GuestMemory, PeakPool};
 use self::scan::Table;
+pub(crate) use self::transform::RejectedRow;
 use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner};
 use crate::error::Result;
 use crate::limits::Limits;
-use crate::sandbox::{InstanceContext, LogSink, MemoryBudget, Plugin};
+use crate::sandbox::{InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
 use crate::schedule::Workers;
 use crate::spec::{Input, Step};
 
@@ -123,6 +124,7 @@ impl Engine {
             memory,
             logs: watch.logs,
             cancel: watch.cancel,
+            profile: watch.profile,
         };
         let schema = Arc::new(input.schema().as_arrow().clone());
         let params = step.params.to_string();
@@ -159,8 +161,9 @@ impl Engine {
     }
 }
 
-/// What a step's guests write to, and what may stop them.
+/// What a step's guests write to, what may stop them, and where they are sampled to.
 pub(crate) struct Watch {
     pub(crate) logs: Arc<dyn LogSink>,
     pub(crate) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) profile: Option<StepProfile>,
 }

@@ -12,7 +12,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 
 use super::error::from_datafusion;
-use super::transform::TransformExec;
+use super::transform::{RejectedRow, TransformExec};
 use crate::error::Result;
 
 /// The rows of one partition.
@@ -26,6 +26,7 @@ pub(crate) struct StepFigures {
     pub(crate) rows_in: u64,
     pub(crate) rows_out: u64,
     pub(crate) rows_rejected: u64,
+    pub(crate) rejected: Vec<RejectedRow>,
     pub(crate) guest_nanos: u64,
     pub(crate) host_nanos: u64,
     pub(crate) instances: u64,
@@ -110,6 +111,7 @@ fn figures(transform: &TransformExec) -> StepFigures {
         rows_in: sum(&metrics, "input_rows"),
         rows_out: metrics.output_rows().unwrap_or(0) as u64,
         rows_rejected: sum(&metrics, "rejected_rows"),
+        rejected: step.rejected.rows(),
         guest_nanos: sum(&metrics, "guest_time"),
         host_nanos: sum(&metrics, "host_time"),
         instances: step.guests.made(),

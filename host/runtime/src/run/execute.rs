@@ -1,19 +1,18 @@
 //! The way of a run from its application to its commit.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::logs::Logs;
 use super::open::{files_of, with_schema};
 use super::summary::{FileSummary, StepSummary, Summary};
 use super::{Options, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::sandbox::{Level, Sandbox, SandboxConfig};
+use crate::limits::CompileLimits;
+use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::{Application, Source};
 use crate::storage::{Meter, Staging, Stores, check_overlap};
@@ -45,7 +44,7 @@ impl Execution {
         let meter = Arc::new(Meter::default());
         Ok(Self {
             engine: Engine::new(&application.limits, threads(options.threads))?,
-            sandbox: sandbox(options.cache.clone(), options.progress.logs())?,
+            sandbox: sandbox(&options, &application.limits.compile)?,
             stores: Stores::new(options.environment.clone(), Arc::clone(&meter)),
             stop: Arc::default(),
             started: Instant::now(),
@@ -59,7 +58,9 @@ impl Execution {
     /// whatever fails leaves nothing behind.
     pub(super) async fn run(self) -> Result<Summary> {
         check_overlap(&self.application.inputs, &self.application.output)?;
-        let (plan, staging) = self.within_limits(self.prepare()).await?;
+        let prepared = self.within_limits(self.prepare()).await;
+        self.stop.store(prepared.is_err(), Ordering::Relaxed);
+        let (plan, staging) = prepared?;
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);
         let outcome = self.write(plan, Arc::clone(&staging)).await;
@@ -119,21 +120,30 @@ impl Execution {
             let below = source(&inputs, &steps, step.from)?;
             let component = plugin_bytes(&self.stores, &step.plugin, &step.name).await?;
             let sandbox = self.sandbox.clone();
-            let plugin = tokio::task::spawn_blocking(move || sandbox.load(&component))
-                .await
-                .map_err(|error| Error::internal("compile a plugin").source(error))?
-                .with_context(|| {
-                    format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
-                })?;
-            let progress = Arc::clone(&self.options.progress);
-            let stop = Arc::clone(&self.stop);
+            let cancelled = self.cancelled();
+            let plugin =
+                tokio::task::spawn_blocking(move || sandbox.load_unless(&component, &*cancelled))
+                    .await
+                    .map_err(|error| Error::internal("compile a plugin").source(error))?
+                    .with_context(|| {
+                        format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
+                    })?;
+            let profile = self.options.profile.as_ref();
             let watch = Watch {
                 logs: self.options.progress.logs().of(&step.name),
-                cancel: Arc::new(move || stop.load(Ordering::Relaxed) || progress.is_cancelled()),
+                cancel: self.cancelled(),
+                profile: profile.map(|profile| profile.step(&step.name)),
             };
             steps.push(self.engine.transform(step, plugin, watch, below).await?);
         }
         source(&inputs, &steps, self.application.output.from)
+    }
+
+    /// Whether guests and compilers of this run are to stop.
+    fn cancelled(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let progress = Arc::clone(&self.options.progress);
+        let stop = Arc::clone(&self.stop);
+        Arc::new(move || stop.load(Ordering::Relaxed) || progress.is_cancelled())
     }
 
     /// Executes all partitions side by side into staged files.
@@ -267,16 +277,22 @@ impl Execution {
 }
 
 /// A sandbox with a cache, or without where the cache cannot be used: a run must not fail for it.
-fn sandbox(cache: Option<PathBuf>, logs: &Logs) -> Result<Sandbox> {
-    let config = |cache| SandboxConfig {
-        cache,
-        ..SandboxConfig::default()
-    };
-    match Sandbox::new(config(cache)) {
+fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
+    let mut config = options.sandbox.clone();
+    config.compile_limits = limits.clone();
+    if options.profile.is_some() {
+        config.tick = PROFILE_TICK;
+    }
+    match Sandbox::new(config.clone()) {
         Err(error) if error.kind() == ErrorKind::Storage => {
             let message = format!("compiled plugins are not kept: {error}");
-            logs.of("cache").log(Level::Warn, &message);
-            Sandbox::new(config(None))
+            options
+                .progress
+                .logs()
+                .of("cache")
+                .log(Level::Warn, &message);
+            config.cache = None;
+            Sandbox::new(config)
         }
         outcome => outcome,
     }

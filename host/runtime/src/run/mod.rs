@@ -7,22 +7,23 @@ mod progress;
 mod summary;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use futures::TryStreamExt;
 
 use self::execute::Execution;
-use self::open::files_of;
-use crate::engine::Engine;
+use self::open::{files_of, with_schema};
+use crate::engine::{Engine, Files};
 use crate::error::{Result, ResultExt};
 use crate::limits::{Limits, PLUGIN_BYTES_MAX};
+use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
 pub use progress::Progress;
-pub use summary::{FileSummary, LogLine, StepSummary, Summary};
+pub use summary::{FileSummary, LogLine, RejectedRow, StepSummary, Summary};
 
 /// What a run needs beside its application.
 #[derive(Debug)]
@@ -31,12 +32,14 @@ pub struct Options {
     pub run_id: String,
     /// The environment that storage credentials and endpoints are taken from.
     pub environment: BTreeMap<String, String>,
-    /// Where compiled plugins are kept; none compiles each time.
-    pub cache: Option<PathBuf>,
+    /// How plugins are compiled and kept; the limits are those of the application.
+    pub sandbox: SandboxConfig,
     /// Threads for guests and partitions; zero takes one per core.
     pub threads: usize,
     /// Whether the summary carries the executed plan with its metrics.
     pub explain: bool,
+    /// Where the guests are sampled to, if they are; all that was sampled stays in it where the run fails.
+    pub profile: Option<Arc<Profile>>,
     /// What an observer may watch, and cancel the run by.
     pub progress: Arc<Progress>,
 }
@@ -71,8 +74,28 @@ pub async fn head(
         .first()
         .map_or("", |object| object.location.as_ref());
     let input = Input::guess("head", uri, file)?;
+    first_rows(&input, &files, rows).await
+}
+
+/// The first rows of an input, as a run would read them.
+///
+/// # Errors
+///
+/// As [`head`].
+pub async fn read(
+    input: Input,
+    rows: usize,
+    environment: BTreeMap<String, String>,
+) -> Result<Vec<RecordBatch>> {
+    let stores = Stores::new(environment, Arc::new(Meter::default()));
+    let files = files_of(&stores, &input.name, &input.uri).await?;
+    let input = with_schema(&stores, input).await?;
+    first_rows(&input, &files, rows).await
+}
+
+async fn first_rows(input: &Input, files: &Files, rows: usize) -> Result<Vec<RecordBatch>> {
     let engine = Engine::new(&Limits::default(), 1)?;
-    let scan = engine.scan(0, &input, &files).await?;
+    let scan = engine.scan(0, input, files).await?;
     let plan = engine.plan(&scan).await?;
     let mut batches = Vec::new();
     let mut wanted = rows;

@@ -1,4 +1,4 @@
-//! Compiled plugins on disk.
+//! Compiled plugins on disk, and the one way from machine code to a component.
 //!
 //! A compiled plugin is machine code that runs without further checks, so only what this cache wrote
 //! itself is ever loaded: each file carries an HMAC over its own name and content, with a key that only
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::compiler::{CODE_BYTES_MAX, Compiled};
 use crate::{Error, Result};
 
 /// The file of the key.
@@ -26,8 +27,7 @@ const MAC_BYTES: usize = 32;
 /// The ending of compiled plugins.
 const ENDING: &str = "compiled";
 
-/// Compiled code is four to eight times as large as a component; what is larger is not read.
-const FILE_BYTES_MAX: u64 = 2 << 30;
+const FILE_BYTES_MAX: u64 = CODE_BYTES_MAX + MAC_BYTES as u64;
 
 /// A directory of compiled plugins.
 pub(super) struct Cache {
@@ -69,7 +69,7 @@ impl Cache {
         let file = self.read(&name)?;
         let (mac, code) = file.split_at_checked(MAC_BYTES)?;
         self.mac(&name, code)?.verify_slice(mac).ok()?;
-        deserialize(engine, code)
+        deserialize(engine, code).ok()
     }
 
     /// Keeps a compiled plugin.
@@ -77,17 +77,15 @@ impl Cache {
     /// # Errors
     ///
     /// `Storage`; the cache is then as it was.
-    pub(super) fn put(&self, digest: &str, component: &Component) -> Result<()> {
+    pub(super) fn put(&self, digest: &str, compiled: &Compiled) -> Result<()> {
         let name = self.name(digest);
         let failed = |error: String| Error::storage(format!("keep a compiled plugin: {error}"));
-        let code = component
-            .serialize()
-            .map_err(|error| failed(error.to_string()))?;
+        let code = compiled.code();
         let mac = self
-            .mac(&name, &code)
+            .mac(&name, code)
             .ok_or_else(|| Error::internal("no key"))?;
         let mac = mac.finalize().into_bytes();
-        self.write(&name, &mac, &code)
+        self.write(&name, &mac, code)
             .map_err(|error| failed(error.to_string()))
     }
 
@@ -190,16 +188,31 @@ fn write_private(directory: &Dir, name: &str, parts: &[&[u8]]) -> std::io::Resul
     parts.iter().try_for_each(|part| file.write_all(part))
 }
 
+/// The component of code that was compiled just now.
+///
+/// # Errors
+///
+/// `Internal` where another release or machine compiled it.
+pub(super) fn load(engine: &Engine, compiled: &Compiled) -> Result<Component> {
+    deserialize(engine, compiled.code()).map_err(|error| {
+        Error::internal("load what the compiler handed back")
+            .source(error)
+            .hint("if `sluice` was replaced while it ran, start it again")
+    })
+}
+
 /// The one place where machine code is taken from outside.
 #[expect(
     unsafe_code,
     reason = "wasmtime cannot check compiled code, so that loading it is unsafe"
 )]
-fn deserialize(engine: &Engine, code: &[u8]) -> Option<Component> {
-    // SAFETY: the caller checked that `code` carries a MAC with the key of this cache, so it is what
-    // `Component::serialize` returned in `Cache::put`, in this or an earlier process of this user.
-    // wasmtime itself refuses code of other versions, settings and processors.
-    unsafe { Component::deserialize(engine, code) }.ok()
+fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: both callers have code of our own compiler: `load` what it handed back just now, as its type says, in this
+    // process or from one that it started; `Cache::get` what carries a MAC with the key of this cache, and so is
+    // what `Cache::put` was given, in this or an earlier process of this user. What the compiling process hands back is
+    // trusted as this program is: it is the same program. wasmtime itself refuses code of other versions, settings
+    // and processors.
+    unsafe { Component::deserialize(engine, code) }
 }
 
 /// Feeds what is hashed to SHA-256, since hashes of the standard library may change between builds.

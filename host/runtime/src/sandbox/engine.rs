@@ -14,8 +14,9 @@ use crate::{Error, Result};
 /// Bytes of stack for a guest; the stack of a thread has 2 MiB and the host needs the rest.
 pub(super) const STACK_BYTES: usize = 512 * 1024;
 
-/// Frames of a backtrace that are shown.
-const FRAMES: usize = 20;
+/// Frames of a stack that are told, innermost first: interpreters recurse, and a profile is read from the
+/// outermost.
+const FRAMES: usize = 256;
 
 /// What toolchains emit; everything else is surface that nobody needs.
 const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
@@ -38,8 +39,7 @@ const FEATURES: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
 ///
 /// `Internal` where the settings do not fit this machine or no thread can be started.
 pub(super) fn start(tick: Duration) -> Result<Engine> {
-    let failed = |error: wasmtime::Error| Error::internal("start wasmtime").source(error);
-    let engine = Engine::new(&settings()).map_err(failed)?;
+    let engine = without_clock()?;
     let weak = engine.weak();
     let ticker = thread::Builder::new().name("epoch".to_owned());
     // A thread of its own: a task would stop where the runtime is starved by guests.
@@ -54,6 +54,15 @@ pub(super) fn start(tick: Duration) -> Result<Engine> {
     });
     started.map_err(|error| Error::internal(format!("start the clock of the sandbox: {error}")))?;
     Ok(engine)
+}
+
+/// An engine that compiles, and runs nothing.
+///
+/// # Errors
+///
+/// `Internal` where the settings do not fit this machine.
+pub(super) fn without_clock() -> Result<Engine> {
+    Engine::new(&settings()).map_err(|error| Error::internal("start wasmtime").source(error))
 }
 
 fn settings() -> Config {

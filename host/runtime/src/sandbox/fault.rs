@@ -13,6 +13,9 @@ use crate::{Error, ErrorKind};
 /// Bytes of a guest function's name that are shown.
 const NAME_BYTES: usize = 120;
 
+/// Frames of a crash that are shown.
+const FRAMES: usize = 20;
+
 /// Bytes of a message of wasmtime that are shown.
 const CAUSE_BYTES: usize = 400;
 
@@ -147,9 +150,16 @@ fn memory_limit(refusal: Refusal, state: &State) -> Error {
 
 /// The functions of the guest that were running, innermost first.
 fn backtrace(error: &wasmtime::Error) -> Vec<String> {
-    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
-        return Vec::new();
-    };
+    let mut names = error
+        .downcast_ref::<WasmBacktrace>()
+        .map(frames)
+        .unwrap_or_default();
+    names.truncate(FRAMES);
+    names
+}
+
+/// The names of the functions on a guest's stack, innermost first.
+pub(super) fn frames(backtrace: &WasmBacktrace) -> Vec<String> {
     // Only the text has demangled names: `  0:   0x1a - module!function`, one line a frame, as debug
     // information is off.
     let text = backtrace.to_string();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Schema;
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
 use super::contract::{self, Fault};
 use super::fault;
@@ -16,6 +16,7 @@ use super::logs::{Level, LogSink, Logs};
 use super::memory::{MemoryBudget, MemoryMeter};
 use super::plan::{BoundPlan, Plan};
 use super::plugin::{Exports, misfit};
+use super::profile::StepProfile;
 use super::random::Random;
 use super::state::{Call, Phase, State};
 use crate::columns::{self, Selection};
@@ -40,6 +41,8 @@ pub struct InstanceContext {
     pub logs: Arc<dyn LogSink>,
     /// Whether to stop the instance; asked before each call and at every tick of the sandbox.
     pub cancel: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Where it is sampled to, at every tick of the sandbox, if it is.
+    pub profile: Option<StepProfile>,
 }
 
 impl InstanceContext {
@@ -51,6 +54,7 @@ impl InstanceContext {
             memory: Arc::new(Nobody),
             logs: Arc::new(Nobody),
             cancel: Arc::new(|| false),
+            profile: None,
         }
     }
 }
@@ -246,6 +250,7 @@ fn store(pre: &InstancePre<State>, context: &InstanceContext) -> Store<State> {
         memory: MemoryMeter::new(Arc::clone(&context.memory), limits.memory),
         logs: Logs::new(Arc::clone(&context.logs), &limits),
         cancel: Arc::clone(&context.cancel),
+        profile: context.profile.clone(),
         random: Random::default(),
         plan: None,
         call: Call::new(Phase::Instantiate, Duration::ZERO),
@@ -256,7 +261,14 @@ fn store(pre: &InstancePre<State>, context: &InstanceContext) -> Store<State> {
     store.limiter(|state| &mut state.memory);
     store.set_hostcall_fuel(lift_bytes);
     store.set_max_component_handles(HANDLES);
-    store.epoch_deadline_callback(|store| {
+    store.epoch_deadline_callback(|mut store| {
+        if let Some(profile) = store.data().profile.clone() {
+            let stack = WasmBacktrace::force_capture(&store);
+            let state = store.data_mut();
+            if let Err(full) = profile.sample(state.call.phase, &stack) {
+                state.logs.write(Level::Warn, &full);
+            }
+        }
         store.data().may_continue()?;
         Ok(UpdateDeadline::Continue(1))
     });

@@ -9,6 +9,7 @@
 //! does not fit (`Plugin`).
 
 mod cache;
+mod compiler;
 mod contract;
 mod engine;
 mod fault;
@@ -19,6 +20,7 @@ mod logs;
 mod memory;
 mod plan;
 mod plugin;
+mod profile;
 mod random;
 mod state;
 mod wasi;
@@ -26,9 +28,11 @@ mod wasi;
 #[cfg(test)]
 mod tests;
 
+pub use compiler::{Compiler, compile};
 pub use instance::{Bound, Emitted, Instance, InstanceContext, Produced, Rejection};
 pub use link::{Inspection, Interface};
 pub use logs::{Level, LogSink};
 pub use memory::MemoryBudget;
 pub use plan::{OutputColumn, Plan};
 pub use plugin::{Cached, Plugin, Sandbox, SandboxConfig};
+pub use profile::{PROFILE_TICK, Profile, StepProfile};

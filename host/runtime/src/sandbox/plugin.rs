@@ -1,7 +1,6 @@
 //! From the bytes of a component to a plugin that can be instantiated.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +9,14 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
-use super::cache::Cache;
+use super::cache::{self, Cache};
+use super::compiler::{Compiler, compile_here};
 use super::instance::{Instance, InstanceContext};
 use super::link::{self, Inspection};
 use super::logs::harmless;
 use super::state::State;
 use super::{engine, fault};
+use crate::limits::CompileLimits;
 use crate::{Error, ErrorKind, Result};
 
 /// The largest component that is compiled: an interpreter with its libraries has 40 MiB.
@@ -29,6 +30,11 @@ const CAUSE_BYTES: usize = 400;
 pub struct SandboxConfig {
     /// The directory of compiled plugins, made where it is missing; none means to compile each time.
     pub cache: Option<PathBuf>,
+    /// The program that compiles; none means to compile in this process, which a component can then take all memory
+    /// of.
+    pub compiler: Option<Compiler>,
+    /// What that program is held to.
+    pub compile_limits: CompileLimits,
     /// How often guests are asked whether they may go on: the precision of `call_time` and of
     /// cancelling.
     pub tick: Duration,
@@ -38,6 +44,8 @@ impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             cache: None,
+            compiler: None,
+            compile_limits: CompileLimits::default(),
             tick: Duration::from_millis(10),
         }
     }
@@ -50,6 +58,8 @@ pub struct Sandbox(Arc<Shared>);
 struct Shared {
     engine: Engine,
     cache: Option<Cache>,
+    compiler: Option<Compiler>,
+    compile_limits: CompileLimits,
 }
 
 impl Sandbox {
@@ -65,7 +75,12 @@ impl Sandbox {
             .cache
             .map(|path| Cache::open(&path, &engine))
             .transpose()?;
-        Ok(Self(Arc::new(Shared { engine, cache })))
+        Ok(Self(Arc::new(Shared {
+            engine,
+            cache,
+            compiler: config.compiler,
+            compile_limits: config.compile_limits,
+        })))
     }
 
     /// Makes a plugin of a component, from the cache where it is there.
@@ -75,10 +90,19 @@ impl Sandbox {
     /// # Errors
     ///
     /// `Plugin` where the bytes are no component, are for another version of the contract, or import what
-    /// is not offered, each import by name.
+    /// is not offered, each import by name; `Limit` where it needs too much to be compiled.
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin> {
+        self.load_unless(bytes, &|| false)
+    }
+
+    /// As [`Sandbox::load`]; `cancelled` is asked again and again while another process compiles.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::load`], and `Cancelled`.
+    pub fn load_unless(&self, bytes: &[u8], cancelled: &dyn Fn() -> bool) -> Result<Plugin> {
         let digest = hex::encode(Sha256::digest(bytes));
-        let (component, cached) = self.component(bytes, &digest)?;
+        let (component, cached) = self.component(bytes, &digest, cancelled)?;
         let linker = link::link(&component)?;
         let inspection = link::inspect(&component, &digest, bytes.len())?;
         let pre = linker
@@ -93,37 +117,28 @@ impl Sandbox {
         })))
     }
 
-    fn component(&self, bytes: &[u8], digest: &str) -> Result<(Component, Cached)> {
-        let Some(cache) = &self.0.cache else {
-            return Ok((self.compile(bytes)?, Cached::Off));
-        };
-        if let Some(component) = cache.get(digest, &self.0.engine) {
+    fn component(
+        &self,
+        bytes: &[u8],
+        digest: &str,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(Component, Cached)> {
+        let Shared { engine, cache, .. } = &*self.0;
+        let kept = cache.as_ref().and_then(|cache| cache.get(digest, engine));
+        if let Some(component) = kept {
             return Ok((component, Cached::Read));
         }
-        let component = self.compile(bytes)?;
-        let cached = match cache.put(digest, &component) {
-            Ok(()) => Cached::Written,
-            Err(error) => Cached::Failed(error.to_string()),
-        };
-        Ok((component, cached))
-    }
-
-    fn compile(&self, bytes: &[u8]) -> Result<Component> {
         check_format(bytes)?;
-        let hint =
-            "build it again; it may be damaged or use a feature of WebAssembly that is not offered";
-        // Components that are joined across two memories make the compiler panic, as that feature is off.
-        let compile = AssertUnwindSafe(|| Component::from_binary(&self.0.engine, bytes));
-        match catch_unwind(compile) {
-            Ok(Ok(component)) => Ok(component),
-            Ok(Err(error)) => {
-                let cause = harmless(&format!("{error:#}"), CAUSE_BYTES);
-                Err(refused(format!("it is no valid component: {cause}")).hint(hint))
-            }
-            Err(_) => Err(refused("the compiler cannot make sense of it")
-                .hint(hint)
-                .hint("components that were joined to one must share their memory")),
-        }
+        let compiled = match &self.0.compiler {
+            Some(compiler) => compiler.run(bytes, &self.0.compile_limits, cancelled)?,
+            None => compile_here(engine, bytes)?,
+        };
+        let cached = match cache.as_ref().map(|cache| cache.put(digest, &compiled)) {
+            None => Cached::Off,
+            Some(Ok(())) => Cached::Written,
+            Some(Err(error)) => Cached::Failed(error.to_string()),
+        };
+        Ok((cache::load(engine, &compiled)?, cached))
     }
 }
 

@@ -9,6 +9,7 @@ use arrow::array::ArrayRef;
 use super::logs::Logs;
 use super::memory::MemoryMeter;
 use super::plan::BoundPlan;
+use super::profile::StepProfile;
 use super::random::Random;
 use super::{Emitted, Rejection, fault};
 use crate::limits::GuestLimits;
@@ -41,6 +42,7 @@ pub(super) struct State {
     pub(super) memory: MemoryMeter,
     pub(super) logs: Logs,
     pub(super) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub(super) profile: Option<StepProfile>,
     pub(super) random: Random,
     pub(super) plan: Option<Arc<BoundPlan>>,
     pub(super) call: Call,

@@ -311,21 +311,30 @@ fn within(node: &Node, text: &str, max: usize, problems: &Problems) -> bool {
     fits
 }
 
-fn read_name(node: &Node, problems: &Problems) -> Option<String> {
+pub(super) fn read_name(node: &Node, problems: &Problems) -> Option<String> {
     let name = node.string(problems)?;
+    match malformed(&name) {
+        Some(message) => {
+            problems.add(&node.span, message);
+            None
+        }
+        None => Some(name),
+    }
+}
+
+/// What is wrong with the name of an application or a plugin, if anything is.
+pub(super) fn malformed(name: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let fits = (1..=NAME_BYTES_MAX).contains(&name.len())
         && name.chars().all(legal)
         && !name.starts_with('-')
         && !name.ends_with('-');
-    if !fits {
-        let name = clip(&name);
-        let message = format!(
+    let name = clip(name);
+    (!fits).then(|| {
+        format!(
             "name `{name}` is malformed, expected 1 to {NAME_BYTES_MAX} of `a-z`, `0-9`, `-`, no `-` at either end"
-        );
-        problems.add(&node.span, message);
-    }
-    fits.then_some(name)
+        )
+    })
 }
 
 fn read_tags(node: &Node, problems: &Problems) -> Option<BTreeMap<String, String>> {

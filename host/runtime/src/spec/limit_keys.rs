@@ -22,19 +22,26 @@ const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 const PIB: u64 = 1 << 50;
 const MILLISECOND: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
 
 use Setter::{Count, Size, Time};
 
 /// Every limit: its name, where it goes, and its least and its largest value. The least is what
 /// any run needs, the largest what the host's own arithmetic and 32-bit guests can hold.
-const KEYS: [(&str, Setter); 15] = [
+const KEYS: [(&str, Setter); 17] = [
     ("memory", Size(|l, v| l.memory = v, 16 * MIB, PIB)),
     (
         "wall_time",
         Time(|l, v| l.wall_time = v, MILLISECOND, DAY.saturating_mul(365)),
     ),
     ("output_bytes", Size(|l, v| l.output_bytes = v, 0, PIB)),
+    // Less does not hold the compiler itself.
+    (
+        "compile_memory",
+        Size(|l, v| l.compile.memory = v, 256 * MIB, PIB),
+    ),
+    ("compile_time", Time(|l, v| l.compile.time = v, SECOND, DAY)),
     // A 32-bit guest cannot address more.
     (
         "guest_memory",

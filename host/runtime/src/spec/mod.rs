@@ -11,6 +11,7 @@ mod file;
 mod guess;
 mod input;
 mod limit_keys;
+mod manifest;
 mod nearest;
 mod output;
 mod parameter;
@@ -27,6 +28,7 @@ pub use application::{
 };
 pub use file::ApplicationFile;
 pub use limit_keys::{limit_names, set_limit};
+pub use manifest::PluginManifest;
 pub use nearest::{nearest, nearest_few};
 pub use parameter::{Parameter, ParameterType, Value};
 pub use quantity::{format_size, parse_duration, parse_size};

@@ -82,6 +82,7 @@ impl Host {
             memory: Arc::clone(&self.memory) as _,
             logs: Arc::clone(&self.logs) as _,
             cancel: Arc::new(move || cancel.load(Ordering::SeqCst)),
+            profile: None,
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod abi;
 mod cache;
+mod compile;
 mod contract;
 mod crash;
 mod guest;

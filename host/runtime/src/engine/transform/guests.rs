@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::GuestLimits;
-use crate::sandbox::{Bound, InstanceContext, LogSink, Plan, Plugin, Produced};
+use crate::sandbox::{Bound, InstanceContext, Plan, Plugin, Produced};
 
 /// Makes, keeps and retires the instances of one step.
 #[derive(Debug)]
@@ -53,11 +53,6 @@ impl Guests {
 
     pub(crate) fn limits(&self) -> &GuestLimits {
         &self.context.limits
-    }
-
-    /// Where the messages of the step go.
-    pub(crate) fn logs(&self) -> &dyn LogSink {
-        self.context.logs.as_ref()
     }
 
     pub(crate) fn input_schema(&self) -> SchemaRef {

@@ -4,6 +4,7 @@ mod exec;
 mod guests;
 mod node;
 mod planner;
+mod rejected;
 mod stream;
 
 use std::sync::Arc;
@@ -14,6 +15,8 @@ pub(super) use exec::TransformExec;
 pub(super) use guests::Guests;
 pub(super) use node::TransformNode;
 pub(super) use planner::TransformPlanner;
+pub(super) use rejected::Rejected;
+pub(crate) use rejected::RejectedRow;
 
 use crate::error::{Error, Result};
 use crate::sandbox::{OutputColumn, Plan};
@@ -50,6 +53,7 @@ pub(super) struct BoundStep {
     pub(super) order_by: Vec<SortKey>,
     pub(super) guests: Guests,
     pub(super) workers: Arc<Workers>,
+    pub(super) rejected: Rejected,
 }
 
 impl BoundStep {
@@ -78,6 +82,7 @@ impl BoundStep {
             order_by,
             guests,
             workers,
+            rejected: Rejected::default(),
         })
     }
 }

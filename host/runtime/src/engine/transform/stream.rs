@@ -14,13 +14,10 @@ use datafusion::physical_plan::metrics::{
 };
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
-use super::{BoundStep, Source};
+use super::{BoundStep, RejectedRow, Source};
 use crate::engine::error::to_datafusion;
 use crate::error::{Error, Result};
-use crate::sandbox::{Emitted, Level, Produced, Rejection};
-
-/// Rejected rows of one partition that are named in the log, beside being counted.
-const REJECTIONS_TOLD_MAX: usize = 20;
+use crate::sandbox::{Emitted, Produced, Rejection};
 
 /// What flows through a plan.
 type Flow<T> = std::result::Result<T, DataFusionError>;
@@ -343,7 +340,7 @@ impl Partition {
         self.meters.guest.add_duration(produced.guest_time);
         self.meters.host.add_duration(produced.host_time);
         if let Some((place, _)) = morsel {
-            self.tell_rejections(&produced.rejected, place);
+            self.tell_rejections(produced.rejected, place);
         }
         let emit_bytes = self.step.guests.limits().emit_bytes;
         let timer = self.meters.host.timer();
@@ -360,16 +357,16 @@ impl Partition {
         batches
     }
 
-    /// Counts rejected rows and logs the first of them; a place for all of them comes with quarantine.
-    fn tell_rejections(&self, rejected: &[Rejection], place: Place) {
-        let before = self.meters.rejected.value();
+    fn tell_rejections(&self, rejected: Vec<Rejection>, place: Place) {
         self.meters.rejected.add(rejected.len());
-        let room = REJECTIONS_TOLD_MAX.saturating_sub(before);
-        for Rejection { row, reason } in rejected.iter().take(room) {
-            let row = place.first_row + *row as u64;
-            let message = format!("row {row} of partition {} rejected: {reason}", self.index);
-            self.step.guests.logs().log(Level::Warn, &message);
-        }
+        let rows = rejected
+            .into_iter()
+            .map(|Rejection { row, reason }| RejectedRow {
+                partition: self.index,
+                row: place.first_row + row as u64,
+                reason,
+            });
+        self.step.rejected.extend(rows);
     }
 
     fn located(&self, error: Error, place: Place, rows: usize) -> Error {
