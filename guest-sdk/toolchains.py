@@ -181,7 +181,7 @@ def run(what, arguments, hint=None, told=str.strip, **options):
     """Runs a tool and gives its output; where it fails, `told` of that is shown below what was to be done, and `hint` of it, or as it is."""
     done = start(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", **options)
     if done.returncode:
-        raise Failure(f"cannot {what}\n{told(done.stdout)}", hint(done.stdout) if callable(hint) else hint)
+        raise Failure(f"failed to {what}\n{told(done.stdout)}", hint(done.stdout) if callable(hint) else hint)
     return done.stdout.strip()
 
 
@@ -197,7 +197,7 @@ def show_formatter(arguments, project, check, **options):
     if check:
         show(arguments, f"not all of `{project}` is formatted", "`sluice plugin fmt` formats it", cwd=project, **options)
     else:
-        show(arguments, f"cannot format `{project}`", cwd=project, **options)
+        show(arguments, f"failed to format `{project}`", cwd=project, **options)
 
 
 def start(arguments, env=(), **options):
