@@ -1,26 +1,15 @@
 //! Puts the SDKs, their templates and the contract into the command, so that it builds plugins anywhere.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "cargo reads what a build script prints"
-)]
-
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 
-/// What builds leave behind, and what only tests of the SDKs themselves need.
-const LEFT_OUT: [&str; 8] = [
-    "__pycache__",
-    "bin",
-    "check",
-    "examples",
-    "node_modules",
-    "obj",
-    "target",
-    "tests",
-];
+/// What builds leave behind.
+const BUILT: [&str; 5] = ["__pycache__", "bin", "node_modules", "obj", "target"];
+
+/// What only the SDKs themselves are checked with.
+const CHECKS: [&str; 3] = ["check", "examples", "tests"];
 
 /// Files and folders that belong to a template though they are hidden.
 const KEPT: [&str; 2] = [".cargo", ".gitignore"];
@@ -36,30 +25,42 @@ fn main() -> Result<()> {
     let out = PathBuf::from(variable("OUT_DIR")?);
 
     let mut files = Vec::new();
-    gather(&root.join("guest-sdk"), &mut files)?;
-    gather(&root.join("wit"), &mut files)?;
+    let sdks = root.join("guest-sdk");
+    gather(&sdks, &sdks, &mut files)?;
+    gather(&root.join("wit"), &sdks, &mut files)?;
     files.sort();
 
     let workspace = out.join("Cargo.toml");
     fs::write(&workspace, workspace_of_sdk(&root.join("Cargo.toml"))?)?;
     let mut code = format!(
         "const FILES: &[File] = &[\n    \
-         File {{ path: \"Cargo.toml\", executable: false, bytes: include_bytes!({workspace:?}) }},\n"
+         File {{ path: \"Cargo.toml\", executable: false, bytes: include_bytes!({}) }},\n",
+        quoted(&workspace)?
     );
     for file in &files {
         let path = file.strip_prefix(&root).map_err(Error::other)?;
         let executable = path.file_name().is_some_and(|name| name == "build");
         let _ = writeln!(
             code,
-            "    File {{ path: {path:?}, executable: {executable}, bytes: include_bytes!({file:?}) }},"
+            "    File {{ path: {}, executable: {executable}, bytes: include_bytes!({}) }},",
+            quoted(path)?,
+            quoted(file)?
         );
     }
     code.push_str("];\n");
     fs::write(out.join("embedded.rs"), code)
 }
 
+/// A path as a literal of Rust.
+fn quoted(path: &Path) -> Result<String> {
+    let text = path
+        .to_str()
+        .ok_or_else(|| Error::other("a path is not UTF-8"))?;
+    Ok(format!("{text:?}"))
+}
+
 /// The files below a folder, and what cargo has to watch of it; true if nothing was left out.
-fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Result<bool> {
+fn gather(folder: &Path, sdks: &Path, files: &mut Vec<PathBuf>) -> Result<bool> {
     let mut whole = true;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -68,10 +69,11 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Result<bool> {
             .and_then(|name| name.to_str())
             .unwrap_or_default();
         let hidden = name.starts_with('.') && !KEPT.contains(&name);
-        if hidden || LEFT_OUT.contains(&name) || name.ends_with(".wasm") {
+        let check = folder.parent() == Some(sdks) && CHECKS.contains(&name);
+        if hidden || check || BUILT.contains(&name) || name.ends_with(".wasm") {
             whole = false;
         } else if path.is_dir() {
-            whole &= gather(&path, files)?;
+            whole &= gather(&path, sdks, files)?;
         } else {
             println!("cargo::rerun-if-changed={}", path.display());
             files.push(path);

@@ -173,8 +173,8 @@ fn text(case: &str, rows: usize, figures: &[Figures]) -> String {
             figures.name,
             figures.us_per_batch,
             figures.us_per_batch_95,
-            HumanCount(figures.rows_per_second as u64).to_string(),
-            BinaryBytes(figures.bytes_per_second as u64).to_string(),
+            HumanCount(figures.rows_per_second).to_string(),
+            BinaryBytes(figures.bytes_per_second).to_string(),
             BinaryBytes(figures.memory_bytes).to_string(),
             figures.instance_us,
         );

@@ -41,8 +41,8 @@ pub(super) struct Figures {
     pub(super) us_per_batch: f64,
     /// Nineteen of twenty batches took no longer.
     pub(super) us_per_batch_95: f64,
-    pub(super) rows_per_second: f64,
-    pub(super) bytes_per_second: f64,
+    pub(super) rows_per_second: u64,
+    pub(super) bytes_per_second: u64,
     /// Of the columns that are read.
     pub(super) bytes_per_batch: u64,
     /// The most that the instance held.
@@ -149,17 +149,21 @@ impl<'a> Contender<'a> {
 
     pub(super) fn figures(&self) -> Figures {
         let mut times = self.times.clone();
-        let middle = quantile(&mut times, 0.5).as_secs_f64();
+        let middle = quantile(&mut times, 0.5);
+        let per_second = |count: usize| {
+            let rate = count as u128 * 1_000_000_000 / middle.as_nanos().max(1);
+            u64::try_from(rate).unwrap_or(u64::MAX)
+        };
         let bytes: usize = self.batches.iter().map(bytes_of).sum();
         let bytes = bytes / self.batches.len().max(1);
         let rows = self.batches.first().map_or(0, RecordBatch::num_rows);
         Figures {
             name: self.name,
             sha256: self.plugin.digest().to_owned(),
-            us_per_batch: middle * 1e6,
+            us_per_batch: middle.as_secs_f64() * 1e6,
             us_per_batch_95: quantile(&mut times, 0.95).as_secs_f64() * 1e6,
-            rows_per_second: rows as f64 / middle,
-            bytes_per_second: bytes as f64 / middle,
+            rows_per_second: per_second(rows),
+            bytes_per_second: per_second(bytes),
             bytes_per_batch: bytes as u64,
             memory_bytes: self.memory as u64,
             instance_us: self.instance.as_secs_f64() * 1e6,

@@ -75,7 +75,7 @@ impl Layout {
             }),
         )?;
         layout.digest = text(&artefact, "digest");
-        layout.index(manifest, artefact, referrer)?;
+        layout.index(manifest, artefact, &referrer)?;
         Ok(layout)
     }
 
@@ -123,7 +123,7 @@ impl Layout {
         &mut self,
         manifest: &PluginManifest,
         mut tagged: Value,
-        referrer: Value,
+        referrer: &Value,
     ) -> Result<()> {
         if let Some(object) = tagged.as_object_mut() {
             let tag = json!({ format!("{OCI}.ref.name"): manifest.version });

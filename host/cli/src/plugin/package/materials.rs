@@ -44,7 +44,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Material>> {
     Ok(materials)
 }
 
-/// The parts as a software bill of materials, CycloneDX 1.6: <https://cyclonedx.org/docs/1.6/json/>.
+/// The parts as a software bill of materials, `CycloneDX` 1.6: <https://cyclonedx.org/docs/1.6/json/>.
 pub(super) fn bill(manifest: &PluginManifest, digest: &str, materials: &[Material]) -> Value {
     let (tools, parts): (Vec<_>, Vec<_>) = materials
         .iter()
