@@ -110,7 +110,8 @@ def build_one(build, project, out):
         write(out, component.read_bytes())
     told = os.environ.get("SLUICE_MATERIALS")
     if told:
-        write(Path(told).absolute(), json.dumps(materials, indent=2, ensure_ascii=False).encode() + b"\n")
+        once = list({material["purl"]: material for material in materials}.values())
+        write(Path(told).absolute(), json.dumps(once, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def existing(folder):
@@ -295,9 +296,10 @@ def pip_error(output):
 
 
 def material(name, version, purl, role, licence=None):
-    """What went into a component, or made it; `role` is sdk, runtime, library or compiler."""
-    known = {"licence": licence} if licence else {}
-    return {"name": name, "version": version, "purl": purl, **known, "role": role}
+    """What went into a component, or made it; `role` is sdk, runtime, library or compiler. A licence is told if it is an expression of
+    SPDX, which some authors of packages do not write."""
+    is_expression = re.fullmatch(r"[\w.+()-]+( (AND|OR|WITH) [\w.+()-]+)*", licence or "") and licence != "UNLICENSED"
+    return {"name": name, "version": version, "purl": purl, **({"licence": licence} if is_expression else {}), "role": role}
 
 
 def material_of(package, role="compiler"):
