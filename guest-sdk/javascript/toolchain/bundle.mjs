@@ -1,6 +1,7 @@
 // bundle.mjs JOB.json: makes one module of a project and the SDK, with a table that tells where its lines came from.
 //
-// JOB: { esbuild, sdk, project, source, native, out }. Paths of this machine do not reach the output.
+// JOB: { esbuild, sdk, project, source, native, out }. Paths of this machine do not reach the output. Prints the folders of the
+// packages whose modules went in, as JSON.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -46,6 +47,13 @@ const [map, bundle] = result.outputFiles.map((file) => file.text);
 const paths = new Set(Object.keys(result.metafile.inputs).map((path) => `// ${path}`));
 const code = bundle.split("\n").map((line) => (paths.has(line) ? "//" : line)).join("\n");
 writeFileSync(job.out, `${code}\nglobalThis.sluicegateLines = ${JSON.stringify(origins(JSON.parse(map)))};\n`);
+
+console.log(JSON.stringify([...new Set(Object.keys(result.metafile.inputs).map(packageOf).filter(Boolean))].sort()));
+
+/** The folder of the package of npm that a module belongs to; none for a module of the project itself. */
+function packageOf(path) {
+  return resolve(job.project, path).match(/^.*\/node_modules\/(@[^/]+\/)?[^/]+(?=\/)/)?.[0];
+}
 
 /** Files, and the lines of the bundle from which on they follow line by line. */
 function origins({ sources, mappings }) {

@@ -9,8 +9,10 @@ enum {
     DIGITS_MAX = 2 * SHA256_SIZE
 };
 
+typedef enum { HASH, TRUNCATE, REDACT } method;
+
 typedef struct {
-    enum { HASH, TRUNCATE, REDACT } how;
+    method how;
     sg_column column;
     bool is_integer;
     const sg_field *field;
@@ -30,7 +32,7 @@ static size_t size_param(sg_params *params, const char *name, int64_t fallback) 
     return size < 0 ? 0 : (size_t)size;
 }
 
-static void add_sources(mask *self, sg_plan *plan, sg_text_list names, int how) {
+static void add_sources(mask *self, sg_plan *plan, sg_text_list names, method how) {
     for (size_t name = 0; name < names.n_items; name++) {
         source *source = &self->sources[self->n_sources++];
         const sg_field *field = sg_plan_field(plan, names.items[name]);
@@ -68,9 +70,10 @@ static sg_status bind(mask *self, sg_plan *plan, sg_params *params) {
 // The first characters of a text.
 static sg_text first_chars(sg_text text, size_t n_chars) {
     size_t size = 0;
-    while (size < text.size && n_chars--)
+    while (size < text.size && n_chars--) {
         do size++;
         while (size < text.size && (text.data[size] & 0xc0) == 0x80);
+    }
     if (text.data) text.size = size;
     return text;
 }

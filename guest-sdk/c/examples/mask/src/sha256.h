@@ -43,9 +43,9 @@ static inline void sha256_compress(uint32_t state[8], const uint8_t *block) {
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     // The words change their names rather than their places.
-#define SHA256_ROUND(a, b, c, d, e, f, g, h, i)                                                    \
-    h += (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i]; \
-    d += h;                                                                                        \
+#define SHA256_ROUND(a, b, c, d, e, f, g, h, i)                                                                        \
+    h += (sha256_turn(e, 6) ^ sha256_turn(e, 11) ^ sha256_turn(e, 25)) + ((e & f) ^ (~e & g)) + k[i] + w[i];           \
+    d += h;                                                                                                            \
     h += (sha256_turn(a, 2) ^ sha256_turn(a, 13) ^ sha256_turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c))
     for (int i = 0; i < 64; i += 8) {
         SHA256_ROUND(a, b, c, d, e, f, g, h, i);
@@ -87,7 +87,8 @@ static inline void sha256_end(sha256 *hash, uint8_t digest[SHA256_SIZE]) {
     size_t size = SHA256_BLOCK - (hash->n_bytes + 8) % SHA256_BLOCK;
     for (int byte = 0; byte < 8; byte++) padding[size + (size_t)byte] = (uint8_t)(n_bits >> (56 - 8 * byte));
     sha256_add(hash, padding, size + 8);
-    for (int byte = 0; byte < SHA256_SIZE; byte++) digest[byte] = (uint8_t)(hash->state[byte / 4] >> (24 - 8 * (byte % 4)));
+    for (int byte = 0; byte < SHA256_SIZE; byte++)
+        digest[byte] = (uint8_t)(hash->state[byte / 4] >> (24 - 8 * (byte % 4)));
 }
 
 static inline void hmac_init(hmac *mac, const void *key, size_t size) {

@@ -2,7 +2,7 @@
 #include <sluicegate.hpp>
 
 struct SalesEtl {
-    sg::Column<sg::Numbers> amount;  // Every other column passes by.
+    sg::Column<sg::Numbers> amount; // Every other column passes by.
     sg::Computed<std::string_view> bucket;
     double min_amount = 0.0;
 

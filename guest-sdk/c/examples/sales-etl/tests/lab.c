@@ -7,11 +7,12 @@ int main(void) {
     const char *schema = "order_id:l customer_id:u amount:g region:u";
     sg_test *test = sg_test_bind(&sg_this, schema, "{\"min_amount\": 10}");
     sg_expect(test->fault, "(none)");
-    sg_expect(sg_test_process(test, "[1001, \"C001\", 120.5, \"APAC\"]\n[1002, \"C002\", 19.99, \"EMEA\"]\n"
-                                    "[1004, \"C003\", 5.0, \"NA\"]\n[1005, null, 89, \"EMEA\"]"),
-              "{\"order_id\":1001,\"customer_id\":\"C001\",\"amount\":120.5,\"region\":\"APAC\",\"amount_bucket\":\"high\"}\n"
-              "{\"order_id\":1002,\"customer_id\":\"C002\",\"amount\":19.99,\"region\":\"EMEA\",\"amount_bucket\":\"low\"}\n"
-              "{\"order_id\":1005,\"customer_id\":null,\"amount\":89.0,\"region\":\"EMEA\",\"amount_bucket\":\"medium\"}\n");
+    sg_expect(
+        sg_test_process(test, "[1001, \"C001\", 120.5, \"APAC\"]\n[1002, \"C002\", 19.99, \"EMEA\"]\n"
+                              "[1004, \"C003\", 5.0, \"NA\"]\n[1005, null, 89, \"EMEA\"]"),
+        "{\"order_id\":1001,\"customer_id\":\"C001\",\"amount\":120.5,\"region\":\"APAC\",\"amount_bucket\":\"high\"}\n"
+        "{\"order_id\":1002,\"customer_id\":\"C002\",\"amount\":19.99,\"region\":\"EMEA\",\"amount_bucket\":\"low\"}\n"
+        "{\"order_id\":1005,\"customer_id\":null,\"amount\":89.0,\"region\":\"EMEA\",\"amount_bucket\":\"medium\"}\n");
 
     // The bounds belong to the higher bucket, and nulls are dropped.
     test = sg_test_bind(&sg_this, "amount:g", "{}");

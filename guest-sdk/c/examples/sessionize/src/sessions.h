@@ -16,7 +16,8 @@ typedef struct {
 
 static inline session *session_slot(const sessions *all, sg_text user) {
     size_t slot = sg_hash(user) & (all->n_slots - 1);
-    while (all->slots[slot].user.data && !sg_text_equal(all->slots[slot].user, user)) slot = (slot + 1) & (all->n_slots - 1);
+    while (all->slots[slot].user.data && !sg_text_equal(all->slots[slot].user, user))
+        slot = (slot + 1) & (all->n_slots - 1);
     return &all->slots[slot];
 }
 

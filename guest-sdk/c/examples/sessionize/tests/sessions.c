@@ -14,9 +14,10 @@ int main(void) {
     // Sessions go on over batches.
     sg_expect(sg_test_process(test, "[\"b\", 6]"),
               "{\"user\":\"b\",\"time\":6,\"session_id\":\"b-1\",\"session_start\":5}\n");
-    sg_expect(sg_test_process(test, "[\"b\", 1]"),
-              "data: row 0 of the batch: the time of user `b` goes back from 6 to 1; set `partition_by` to the user and "
-              "`order_by` to the time in this step");
+    sg_expect(
+        sg_test_process(test, "[\"b\", 1]"),
+        "data: row 0 of the batch: the time of user `b` goes back from 6 to 1; set `partition_by` to the user and "
+        "`order_by` to the time in this step");
 
     const char *params = "{\"user\": \"id\", \"time\": \"at\", \"time_unit\": \"ms\", \"gap_minutes\": 1}";
     test = sg_test_bind(&sg_this, "id:I at:l", params);

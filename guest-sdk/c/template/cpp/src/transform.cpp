@@ -20,7 +20,8 @@ struct Transform {
     sg::Status process(const sg::Batch& batch, sg::Output& out) {
         auto amounts = batch[amount];
         auto rows = sg::filter(amounts, [&](double amount) { return amount >= minimum; });
-        return out.emit(rows, size.labels({"small", "large"}, amounts, rows, [](double amount) { return amount >= 100.0; }));
+        return out.emit(rows,
+                        size.labels({"small", "large"}, amounts, rows, [](double amount) { return amount >= 100.0; }));
     }
 };
 

@@ -1,6 +1,18 @@
 // Hashes, redacts or truncates columns, irreversibly; the masked column stands in the place of the original.
 
-import { column, Fault, Hmac, integers, isInteger, param, text, transform, utf8, type Batch, type Values } from "sluicegate";
+import {
+  column,
+  Fault,
+  Hmac,
+  integers,
+  isInteger,
+  param,
+  text,
+  transform,
+  utf8,
+  type Batch,
+  type Values,
+} from "sluicegate";
 
 /** A shorter key could be found by trying all. */
 const KEY_BYTES_MIN = 16;
@@ -61,7 +73,8 @@ function keyed(key: string, digits: number): Hmac {
   if (column(utf8, [key]).flat[0]!.buffers[2]!.length < KEY_BYTES_MIN) {
     throw Fault.invalid(`parameter \`key\` has fewer than ${KEY_BYTES_MIN} bytes; \`hash\` needs it`);
   }
-  if (digits < DIGITS_MIN || digits > DIGITS_MAX) throw Fault.invalid(`parameter \`digits\` is not between ${DIGITS_MIN} and ${DIGITS_MAX}`);
+  if (digits < DIGITS_MIN || digits > DIGITS_MAX)
+    throw Fault.invalid(`parameter \`digits\` is not between ${DIGITS_MIN} and ${DIGITS_MAX}`);
   return new Hmac(key, digits);
 }
 

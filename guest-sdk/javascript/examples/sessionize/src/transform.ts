@@ -1,7 +1,20 @@
 // Numbers the sessions of users: a session ends with a gap in time. Keeps the last session of every user that it saw.
 
 import {
-  Fault, Filter, int64, integers, isInteger, isTimestamp, param, text, transform, unitOf, utf8, type Column, type Unit, type View,
+  Fault,
+  Filter,
+  int64,
+  integers,
+  isInteger,
+  isTimestamp,
+  param,
+  text,
+  transform,
+  unitOf,
+  utf8,
+  type Column,
+  type Unit,
+  type View,
 } from "sluicegate";
 
 interface Session {
@@ -34,7 +47,9 @@ export default transform({
   },
 
   bind(plan, params) {
-    const user = isInteger(plan.field(params.user).type) ? plan.read(params.user, integers) : plan.read(params.user, text);
+    const user = isInteger(plan.field(params.user).type)
+      ? plan.read(params.user, integers)
+      : plan.read(params.user, text);
     const time = plan.read(params.time, times);
     const { type } = plan.field(params.time);
     plan.passAll().compute("session_id", utf8, { nullable: false }).compute("session_start", type, { nullable: false });
@@ -80,6 +95,7 @@ function next(session: Session | undefined, user: string, time: bigint, gap: big
 /** So many minutes in this unit, rounded down. */
 function ticks(unit: Unit, minutes: number): bigint {
   const count = Math.floor(minutes * PER_MINUTE[unit]);
-  if (!(minutes > 0 && count <= TICKS_MAX)) throw Fault.invalid(`parameter \`gap_minutes\` of ${minutes} is out of range`);
+  if (!(minutes > 0 && count <= TICKS_MAX))
+    throw Fault.invalid(`parameter \`gap_minutes\` of ${minutes} is out of range`);
   return BigInt(count);
 }
