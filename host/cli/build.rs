@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const BUILT: [&str; 5] = ["__pycache__", "bin", "node_modules", "obj", "target"];
 
 /// What only the SDKs themselves are checked with.
-const CHECKS: [&str; 3] = ["check", "examples", "tests"];
+const CHECKS: [&str; 4] = ["check", "checks.py", "examples", "tests"];
 
 /// Files and folders that belong to a template though they are hidden.
 const KEPT: [&str; 2] = [".cargo", ".gitignore"];
@@ -69,7 +69,7 @@ fn gather(folder: &Path, sdks: &Path, files: &mut Vec<PathBuf>) -> Result<bool> 
             .and_then(|name| name.to_str())
             .unwrap_or_default();
         let hidden = name.starts_with('.') && !KEPT.contains(&name);
-        let check = folder.parent() == Some(sdks) && CHECKS.contains(&name);
+        let check = (folder == sdks || folder.parent() == Some(sdks)) && CHECKS.contains(&name);
         if hidden || check || BUILT.contains(&name) || name.ends_with(".wasm") {
             whole = false;
         } else if path.is_dir() {

@@ -23,6 +23,7 @@ pub(crate) fn test() -> Outcome {
         ),
     }
     run(&mut tests)?;
+    sdks::test(false)?;
     // Not in release: its link-time optimisation would take minutes for tests of milliseconds.
     run(&mut plugins("test")?)
 }

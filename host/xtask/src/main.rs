@@ -61,7 +61,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["ci"] => checks::lint().and_then(|()| checks::test()),
         ["guests"] => guests::build(),
         ["sdks"] => sdks::build(true),
-        ["sdks", "test"] => sdks::test(),
+        ["sdks", "test"] => sdks::test(true),
         ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS),
         ["fuzz", name, seconds] => {
             let seconds = seconds

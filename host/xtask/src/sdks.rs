@@ -26,7 +26,7 @@ pub(crate) fn build(required: bool) -> Outcome {
 }
 
 fn build_all(language: &str) -> Outcome {
-    let project = root().join("tests").join("conformance").join(language);
+    let project = conformance(language);
     compile(language, &project, &project.join("conformance.wasm"))?;
     for example in folders_under(&sdk(language).join("examples"))? {
         let name = example.file_name().unwrap_or_default().to_owned();
@@ -39,12 +39,28 @@ fn build_all(language: &str) -> Outcome {
     Ok(())
 }
 
-/// Runs the tests that the SDKs have in their own languages.
-pub(crate) fn test() -> Outcome {
+/// Runs the tests that the SDKs have in their own languages. Unless all are `required`, those of a language
+/// whose toolchain cannot be had are named and left out.
+pub(crate) fn test(required: bool) -> Outcome {
     for language in LANGUAGES {
-        run(Command::new(sdk(language).join("check")).current_dir(root()))?;
+        let tested = run(Command::new(sdk(language).join("check")).current_dir(root()));
+        match tested {
+            Err(failure) if !required && !is_built(language) => {
+                println!("\n*** SKIPPED: the tests of the SDK in {language} ***\n{failure}");
+            }
+            tested => tested?,
+        }
     }
     Ok(())
+}
+
+/// Whether the language's conformance guest is there, and so its toolchain.
+fn is_built(language: &str) -> bool {
+    conformance(language).join("conformance.wasm").is_file()
+}
+
+fn conformance(language: &str) -> PathBuf {
+    root().join("tests").join("conformance").join(language)
 }
 
 fn compile(language: &str, project: &Path, out: &Path) -> Outcome {
