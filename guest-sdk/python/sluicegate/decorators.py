@@ -7,7 +7,6 @@ application, with their types and defaults. Every input column passes through, a
 import inspect
 import typing
 from functools import partial
-from itertools import islice
 
 from . import plan as views
 from .fault import BadData
@@ -116,14 +115,14 @@ class _ByRow(_Stateless):
         function = partial(self.function, **self.params) if self.params else self.function
         # `map` and `extend` go from row to row in C; after an error, both go on behind it.
         mapped = map(function, *columns) if columns else map(lambda _: function(), range(batch.n_rows))
-        results = []
+        results, indices = [], None
         while True:
             try:
                 results.extend(mapped)
                 return results
             except Reject as reject:
-                row = next(islice(rows.rows(), len(results), None))
-                out.reject(row, str(reject))
+                indices = list(rows.rows()) if indices is None else indices
+                out.reject(indices[len(results)], str(reject))
                 results.append(DROP)
 
 
