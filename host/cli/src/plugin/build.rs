@@ -71,10 +71,14 @@ fn component(project: &Project, target: &str, output: &Path) -> Result<Built> {
     let scratch = tempfile::tempdir_in(&own).map_err(|cause| {
         Error::storage(cause.to_string()).context(format!("make a folder in `{}`", own.display()))
     })?;
+    let PluginManifest { name, language, .. } = &project.manifest;
+    // Either may take ten seconds, with an interpreter in the component.
+    eprintln!("building `{name}`, in {language}");
     let start = Instant::now();
     let (made, materials) = toolchain::compile(project, target, scratch.path())?;
     let made = named(&project.manifest, &made)?;
     let build = start.elapsed();
+    eprintln!("compiling it for this machine");
     let start = Instant::now();
     let plugin = load(&made)?;
     let compile = start.elapsed();
