@@ -7,6 +7,8 @@
     clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
     reason = "a bench without its input has nothing to measure"
 )]
 #[expect(dead_code, reason = "shared with the tests")]
