@@ -39,11 +39,13 @@ pub(super) fn hash(
         thread::scope(|scope| {
             let shares = hashes.chunks_mut(share).enumerate();
             let filling: Vec<_> = shares
-                .map(|(index, hashes)| scope.spawn(move || fill(index * share, hashes)))
+                .map(|(index, hashes)| {
+                    thread::Builder::new().spawn_scoped(scope, move || fill(index * share, hashes))
+                })
                 .collect();
             filling
                 .into_iter()
-                .try_for_each(|thread| thread.join().map_err(|_| io::Error::other("a panic"))?)
+                .try_for_each(|thread| thread?.join().map_err(|_| io::Error::other("a panic"))?)
         })?;
     }
     let mut whole = blake3::Hasher::new();
