@@ -4,7 +4,7 @@ use std::io;
 use std::num::NonZero;
 use std::thread;
 
-/// Bytes of a piece: more than a core's cache, so that the hash of a hash costs nothing.
+/// Bytes of a piece: they stay in a core's cache between reading and hashing, and the hash of hashes costs nothing.
 const PIECE_BYTES: u64 = 1 << 18;
 
 /// Threads that hash: beyond, they wait for memory.
