@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::thread;
 
 use clap::Args;
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sluicegate::error::{Error, Result};
 use sluicegate::sandbox;
 
@@ -63,8 +63,12 @@ fn confine(arguments: &Arguments) -> Result<()> {
         (Resource::Core, 0, 0),
     ];
     for (resource, soft, hard) in limits {
+        // Whoever started this may have set less, which cannot be raised.
+        let hard = getrlimit(resource)
+            .maximum
+            .map_or(hard, |set| set.min(hard));
         let limit = Rlimit {
-            current: Some(soft),
+            current: Some(soft.min(hard)),
             maximum: Some(hard),
         };
         setrlimit(resource, limit).map_err(|cause| {

@@ -1,33 +1,42 @@
 //! Compiled plugins on disk, and the one way from machine code to a component.
 //!
 //! A compiled plugin is machine code that runs without further checks, so only what this cache wrote
-//! itself is ever loaded: each file carries an HMAC over its own name and content, with a key that only
-//! the owner of the directory can read.
+//! itself is ever loaded: each file carries a MAC, keyed BLAKE3, over its own name and content, with a key that
+//! only the owner of the directory can read.
 
+use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::io::{ErrorKind as IoKind, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirBuilder, OpenOptions, PermissionsExt};
 use cap_std::fs::{DirBuilderExt, OpenOptionsExt};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::compiler::{CODE_BYTES_MAX, Compiled};
+use super::hash::{hash, hash_bytes, reader};
 use crate::{Error, Result};
 
 /// The file of the key.
 const KEY: &str = "key";
 const KEY_BYTES: usize = 32;
 const MAC_BYTES: usize = 32;
+const DIGEST_BYTES: usize = 32;
 
 /// The ending of compiled plugins.
 const ENDING: &str = "compiled";
 
-const FILE_BYTES_MAX: u64 = CODE_BYTES_MAX + MAC_BYTES as u64;
+/// What stands behind the code in a file.
+const SEAL_BYTES: usize = DIGEST_BYTES + MAC_BYTES;
+
+const FILE_BYTES_MAX: u64 = CODE_BYTES_MAX + SEAL_BYTES as u64;
+
+/// The SHA-256 of a component, by which people know it.
+pub(super) type Digest = [u8; DIGEST_BYTES];
 
 /// A directory of compiled plugins.
 pub(super) struct Cache {
@@ -53,9 +62,9 @@ impl Cache {
         };
         let directory = open_directory(path).map_err(failed)?;
         let key = read_or_make_key(&directory).map_err(failed)?;
-        let mut hasher = Sha256Hasher(Sha256::new());
+        let mut hasher = Blake3Hasher(blake3::Hasher::new());
         engine.precompile_compatibility_hash().hash(&mut hasher);
-        let engine = hex::encode(hasher.0.finalize().get(..16).unwrap_or_default());
+        let engine = hex::encode(hasher.0.finalize().as_bytes().get(..16).unwrap_or_default());
         Ok(Self {
             directory,
             key,
@@ -63,62 +72,99 @@ impl Cache {
         })
     }
 
-    /// The compiled form of the plugin with this digest, if it is there and intact.
-    pub(super) fn get(&self, digest: &str, engine: &Engine) -> Option<Component> {
-        let name = self.name(digest);
-        let file = self.read(&name)?;
-        let (mac, code) = file.split_at_checked(MAC_BYTES)?;
-        self.mac(&name, code)?.verify_slice(mac).ok()?;
-        deserialize(engine, code).ok()
-    }
-
-    /// Keeps a compiled plugin.
+    /// The place of the compiled form of `component`.
     ///
     /// # Errors
     ///
-    /// `Storage`; the cache is then as it was.
-    pub(super) fn put(&self, digest: &str, compiled: &Compiled) -> Result<()> {
-        let name = self.name(digest);
-        let failed = |error: String| Error::storage(format!("keep a compiled plugin: {error}"));
-        let code = compiled.code();
-        let mac = self
-            .mac(&name, code)
-            .ok_or_else(|| Error::internal("no key"))?;
-        let mac = mac.finalize().into_bytes();
-        self.write(&name, &mac, code)
-            .map_err(|error| failed(error.to_string()))
+    /// `Internal` where no thread can be started.
+    pub(super) fn entry(&self, component: &[u8]) -> Result<Entry<'_>> {
+        let hash = hash_bytes(component)
+            .map_err(|error| Error::internal(format!("hash a component: {error}")))?;
+        Ok(Entry {
+            cache: self,
+            name: format!("{}.{}.{ENDING}", hash.to_hex(), self.engine),
+        })
     }
 
-    fn name(&self, digest: &str) -> String {
-        format!("{digest}.{}.{ENDING}", self.engine)
-    }
-
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
-        let metadata = self.directory.symlink_metadata(name).ok()?;
-        if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
-            return None;
-        }
-        let file = self.directory.open(name).ok()?;
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).ok()?);
-        file.take(FILE_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-        Some(bytes)
-    }
-
-    fn write(&self, name: &str, mac: &[u8], code: &[u8]) -> std::io::Result<()> {
+    fn write(&self, name: &str, parts: &[&[u8]]) -> std::io::Result<()> {
         let temporary = temporary_name()?;
-        let written = write_private(&self.directory, &temporary, &[mac, code])
+        let written = write_private(&self.directory, &temporary, parts)
             .and_then(|()| self.directory.rename(&temporary, &self.directory, name));
         written.inspect_err(|_| {
             // The first error says more than that of a clean-up.
             let _ = self.directory.remove_file(&temporary);
         })
     }
+}
 
-    fn mac(&self, name: &str, code: &[u8]) -> Option<Hmac<Sha256>> {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).ok()?;
-        mac.update(name.as_bytes());
-        mac.update(code);
-        Some(mac)
+/// Where the compiled form of one component is, or will be: a file with its code, the SHA-256 of the component, and the
+/// MAC of the hash of both and of the file's name. The code comes first, so that the file can be mapped.
+pub(super) struct Entry<'a> {
+    cache: &'a Cache,
+    name: String,
+}
+
+impl Entry<'_> {
+    /// The compiled component and its digest, if they are there and intact.
+    pub(super) fn get(&self, engine: &Engine) -> Option<(Component, Digest)> {
+        let directory = &self.cache.directory;
+        let metadata = directory.symlink_metadata(&self.name).ok()?;
+        if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
+            return None;
+        }
+        let file = directory.open(&self.name).ok()?.into_std();
+        let length = metadata.len();
+        let digest = self.check(length, &|buffer: &mut [u8], offset| {
+            file.read_exact_at(buffer, offset)
+        })?;
+        if let Ok(component) = map(engine, &file) {
+            return Some((component, digest));
+        }
+        // A file system may forbid to execute what is mapped from it. What is read anew is checked anew.
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        file.read_exact_at(&mut bytes, 0).ok()?;
+        let digest = self.check(length, &reader(&bytes))?;
+        let code = bytes.get(..bytes.len().checked_sub(SEAL_BYTES)?)?;
+        Some((deserialize(engine, code).ok()?, digest))
+    }
+
+    /// The digest in a file of `length` bytes, if the file is as it was written.
+    fn check(
+        &self,
+        length: u64,
+        read: &(impl Fn(&mut [u8], u64) -> std::io::Result<()> + Sync),
+    ) -> Option<Digest> {
+        let code_bytes = length.checked_sub(SEAL_BYTES as u64)?;
+        let (mut digest, mut mac) = ([0; DIGEST_BYTES], [0; MAC_BYTES]);
+        read(&mut digest, code_bytes).ok()?;
+        read(&mut mac, code_bytes + DIGEST_BYTES as u64).ok()?;
+        let code = hash(code_bytes, read).ok()?;
+        // Compares in constant time.
+        (self.mac(&digest, &code) == blake3::Hash::from_bytes(mac)).then_some(digest)
+    }
+
+    /// Keeps a compiled component.
+    ///
+    /// # Errors
+    ///
+    /// `Storage`; the cache is then as it was.
+    pub(super) fn put(&self, digest: &Digest, compiled: &Compiled) -> Result<()> {
+        let code = compiled.code();
+        let written = hash_bytes(code).and_then(|hash| {
+            let mac = self.mac(digest, &hash);
+            self.cache
+                .write(&self.name, &[code, digest, mac.as_bytes()])
+        });
+        written.map_err(|error| Error::storage(format!("keep a compiled plugin: {error}")))
+    }
+
+    fn mac(&self, digest: &Digest, code: &blake3::Hash) -> blake3::Hash {
+        let mut mac = blake3::Hasher::new_keyed(&self.cache.key);
+        // Names, digests and hashes each have one length.
+        mac.update(self.name.as_bytes());
+        mac.update(digest);
+        mac.update(code.as_bytes());
+        mac.finalize()
     }
 }
 
@@ -201,6 +247,19 @@ pub(super) fn load(engine: &Engine, compiled: &Compiled) -> Result<Component> {
     })
 }
 
+/// Maps code that was checked; of a large interpreter, a run then reads what it executes.
+#[expect(
+    unsafe_code,
+    reason = "wasmtime cannot check compiled code, so that loading it is unsafe"
+)]
+fn map(engine: &Engine, file: &File) -> wasmtime::Result<Component> {
+    // By its descriptor: under the file's name could be another by now.
+    let path = format!("/dev/fd/{}", file.as_raw_fd());
+    // SAFETY: as for `deserialize`; and this very file was checked just now. The cache never writes to a file that has
+    // its name, and who else could has the key too: its owner.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
 /// The one place where machine code is taken from outside.
 #[expect(
     unsafe_code,
@@ -208,17 +267,17 @@ pub(super) fn load(engine: &Engine, compiled: &Compiled) -> Result<Component> {
 )]
 fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: both callers have code of our own compiler: `load` what it handed back just now, as its type says, in this
-    // process or from one that it started; `Cache::get` what carries a MAC with the key of this cache, and so is
-    // what `Cache::put` was given, in this or an earlier process of this user. What the compiling process hands back is
+    // process or from one that it started; `Entry::get` what carries a MAC with the key of this cache, and so is
+    // what `Entry::put` was given, in this or an earlier process of this user. What the compiling process hands back is
     // trusted as this program is: it is the same program. wasmtime itself refuses code of other versions, settings
     // and processors.
     unsafe { Component::deserialize(engine, code) }
 }
 
-/// Feeds what is hashed to SHA-256, since hashes of the standard library may change between builds.
-struct Sha256Hasher(Sha256);
+/// Feeds what is hashed to BLAKE3, since hashes of the standard library may change between builds.
+struct Blake3Hasher(blake3::Hasher);
 
-impl Hasher for Sha256Hasher {
+impl Hasher for Blake3Hasher {
     fn write(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }

@@ -4,6 +4,7 @@
 //! component's choice. A process can be held to both, and its end is nobody else's.
 
 use std::io::{Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -129,10 +130,12 @@ impl Compiler {
         let (sender, answer) = sync_channel(1);
         let started = Instant::now();
         let (answer, status) = thread::scope(|scope| {
-            scope.spawn(move || {
+            let exchange = move || {
                 // Nobody listens where the wait was given up.
                 let _ = sender.send(exchange(component, input, output, errors));
-            });
+            };
+            // Where no thread can be started, the pipes are closed, and so is the channel.
+            let _ = thread::Builder::new().spawn_scoped(scope, exchange);
             let answer = loop {
                 match answer.recv_timeout(BEAT) {
                     Ok(answer) => break answer,
@@ -177,6 +180,8 @@ impl Compiler {
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir("/")
+            // What a terminal sends to the caller is the caller's to answer.
+            .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -235,8 +240,6 @@ struct ToldError {
 
 /// Why a compiler failed.
 fn failure(status: ExitStatus, told: &[u8], limits: &CompileLimits) -> Error {
-    use std::os::unix::process::ExitStatusExt;
-
     let text = String::from_utf8_lossy(told);
     if status.signal() == Some(SIGXCPU) {
         return out_of_time(limits);

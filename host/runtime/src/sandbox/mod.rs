@@ -13,6 +13,7 @@ mod compiler;
 mod contract;
 mod engine;
 mod fault;
+mod hash;
 mod host;
 mod instance;
 mod link;

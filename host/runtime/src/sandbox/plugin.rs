@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
-use super::cache::{self, Cache};
+use super::cache::{self, Cache, Digest};
 use super::compiler::{Compiler, compile_here};
 use super::instance::{Instance, InstanceContext};
 use super::link::{self, Inspection};
@@ -101,8 +101,8 @@ impl Sandbox {
     ///
     /// As [`Sandbox::load`], and `Cancelled`.
     pub fn load_unless(&self, bytes: &[u8], cancelled: &dyn Fn() -> bool) -> Result<Plugin> {
-        let digest = hex::encode(Sha256::digest(bytes));
-        let (component, cached) = self.component(bytes, &digest, cancelled)?;
+        let (component, digest, cached) = self.component(bytes, cancelled)?;
+        let digest = hex::encode(digest);
         let linker = link::link(&component)?;
         let inspection = link::inspect(&component, &digest, bytes.len())?;
         let pre = linker
@@ -117,28 +117,29 @@ impl Sandbox {
         })))
     }
 
+    /// The component of some bytes, and their digest.
     fn component(
         &self,
         bytes: &[u8],
-        digest: &str,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<(Component, Cached)> {
+    ) -> Result<(Component, Digest, Cached)> {
         let Shared { engine, cache, .. } = &*self.0;
-        let kept = cache.as_ref().and_then(|cache| cache.get(digest, engine));
-        if let Some(component) = kept {
-            return Ok((component, Cached::Read));
+        let entry = cache.as_ref().map(|cache| cache.entry(bytes)).transpose()?;
+        if let Some((component, digest)) = entry.as_ref().and_then(|entry| entry.get(engine)) {
+            return Ok((component, digest, Cached::Read));
         }
         check_format(bytes)?;
+        let digest = Sha256::digest(bytes).into();
         let compiled = match &self.0.compiler {
             Some(compiler) => compiler.run(bytes, &self.0.compile_limits, cancelled)?,
             None => compile_here(engine, bytes)?,
         };
-        let cached = match cache.as_ref().map(|cache| cache.put(digest, &compiled)) {
+        let cached = match entry.map(|entry| entry.put(&digest, &compiled)) {
             None => Cached::Off,
             Some(Ok(())) => Cached::Written,
             Some(Err(error)) => Cached::Failed(error.to_string()),
         };
-        Ok((cache::load(engine, &compiled)?, cached))
+        Ok((cache::load(engine, &compiled)?, digest, cached))
     }
 }
 

@@ -77,10 +77,18 @@ fn what_was_touched_is_compiled_again() {
     directory.load(&add_one(2, false));
     let file = directory.only();
     let intact = fs::read(&file).unwrap();
-    let touch: [(&str, &dyn Fn() -> Vec<u8>); 5] = [
-        ("first bit of the MAC", &|| flipped(&intact, 0)),
+    let touch: [(&str, &dyn Fn() -> Vec<u8>); 7] = [
+        ("the first bit", &|| flipped(&intact, 0)),
         ("a bit of the code", &|| flipped(&intact, intact.len() / 2)),
-        ("the last bit", &|| flipped(&intact, intact.len() - 1)),
+        ("the last bit of the code", &|| {
+            flipped(&intact, intact.len() - 65)
+        }),
+        ("a bit of the digest", &|| {
+            flipped(&intact, intact.len() - 64)
+        }),
+        ("the last bit of the MAC", &|| {
+            flipped(&intact, intact.len() - 1)
+        }),
         ("half of it", &|| intact[..intact.len() / 2].to_vec()),
         ("all of it", &Vec::new),
     ];
@@ -93,6 +101,17 @@ fn what_was_touched_is_compiled_again() {
         );
         assert_eq!(directory.load(&add_one(2, false)), Cached::Read, "{what}");
     }
+}
+
+/// The digest that people know a plugin by does not depend on where it was found.
+#[test]
+fn a_plugin_from_the_cache_has_the_digest_of_its_bytes() {
+    let directory = Directory::new();
+    let bytes = add_one(2, false).bytes();
+    let compiled = directory.sandbox().load(&bytes).unwrap();
+    let read = directory.sandbox().load(&bytes).unwrap();
+    assert_eq!(read.cached(), &Cached::Read);
+    assert_eq!(read.inspect(), compiled.inspect());
 }
 
 fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
@@ -204,11 +223,10 @@ fn what_the_cache_holds_is_no_plugin() {
     let directory = Directory::new();
     directory.load(&add_one(2, false));
     let file = fs::read(directory.only()).unwrap();
-    // With the MAC before it, and without.
-    for code in [&file, &file[32..]] {
+    // With the seal behind it, and without.
+    for code in [&file[..], &file[..file.len() - 64]] {
         let error = directory.sandbox().load(code).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Plugin, "{error}");
+        assert!(error.to_string().contains("machine code"), "{error}");
     }
-    let error = directory.sandbox().load(&file[32..]).unwrap_err();
-    assert!(error.to_string().contains("machine code"), "{error}");
 }

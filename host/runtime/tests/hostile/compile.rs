@@ -96,6 +96,13 @@ fn a_cancelled_load_ends_its_compiler() {
     assert!(!Path::new("/proc").join(pid().trim()).join("stat").exists());
 }
 
+/// Or else Ctrl-C would end it before its caller, which would take that for the component's doing.
+#[test]
+fn a_compiler_is_out_of_reach_of_the_terminal() {
+    let script = "read pid name state parent group rest < /proc/self/stat; [ $pid = $group ] && kill -XCPU $$";
+    assert_eq!(error(script).kind(), ErrorKind::Limit);
+}
+
 #[test]
 fn what_a_compiler_hands_back_is_kept() {
     let folder = tempfile::tempdir().unwrap();
