@@ -1,6 +1,7 @@
 //! Benchmarks: the crossing by criterion, whole jobs against other engines.
 
 use crate::guests;
+use crate::sdks;
 use crate::shell::{Outcome, run};
 use crate::workspace::{cargo, python, sluice};
 
@@ -14,4 +15,11 @@ pub(crate) fn bench(options: &[&str]) -> Outcome {
         .arg("--sluice")
         .arg(sluice()?)
         .args(options))
+}
+
+/// Measures one transform in every language: two columns of 65,536 rows, one added to both.
+pub(crate) fn languages() -> Outcome {
+    guests::build()?;
+    sdks::build(true)?;
+    run(cargo()?.args(["bench", "--workspace", "--bench", "native"]))
 }

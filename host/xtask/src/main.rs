@@ -32,6 +32,7 @@ usage: cargo xtask TASK
   guests          builds every plugin to plugins/<name>/<name>.wasm
   sdks            builds the conformance guests and the examples of every language's SDK
   sdks test       runs the tests of the SDKs in their own languages
+  sdks bench      builds them, and measures the same transform in every language
   bench           runs the benchmarks, then the comparison with other engines
   fuzz TARGET [SECONDS]
                   searches for bytes that break a target of tests/fuzz (60 seconds unless told)
@@ -62,6 +63,7 @@ fn run(arguments: &[&str]) -> Outcome {
         ["guests"] => guests::build(),
         ["sdks"] => sdks::build(true),
         ["sdks", "test"] => sdks::test(true),
+        ["sdks", "bench"] => bench::languages(),
         ["fuzz", name] => fuzz::fuzz(name, fuzz::SECONDS),
         ["fuzz", name, seconds] => {
             let seconds = seconds
