@@ -56,11 +56,14 @@ pub(crate) fn build(arguments: &Arguments, json: bool) -> Outcome {
     report::print(&built.text())
 }
 
-/// Builds the component of the project if it is older than its sources.
+/// Builds the component of the project if it is older than its sources. Cargo knows that best for a crate, which may
+/// depend on others.
 pub(super) fn refresh(project: &Project) -> Result<()> {
-    if project.is_stale() {
+    if project.is_rust() || project.is_stale() {
         let built = component(project, toolchain::RUST_TARGET, &project.component())?;
-        eprint!("{}", built.text());
+        if built.changed {
+            eprint!("{}", built.text());
+        }
     }
     Ok(())
 }

@@ -262,9 +262,9 @@ fn output(command: &mut Command) -> Result<std::process::Output> {
     })
 }
 
-/// Runs a task of cargo, all of whose output is for the person.
+/// Runs a task of cargo, all of whose output is for the person: standard output has the result of this command.
 fn run(command: &mut Command, failure: &str) -> Result<()> {
-    let done = output(command.stdout(Stdio::inherit()))?;
+    let done = output(command.stdout(std::io::stderr()))?;
     if done.status.success() {
         return Ok(());
     }
