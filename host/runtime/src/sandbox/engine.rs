@@ -85,6 +85,8 @@ fn settings() -> Config {
         .wasm_backtrace_details(WasmBacktraceDetails::Disable)
         .wasm_backtrace_max_frames(NonZeroUsize::new(FRAMES))
         .debug_info(false)
+        // Frames are shown by name; a seventh of the code that a run loads would say where in a function they are.
+        .generate_address_map(false)
         .parallel_compilation(false)
         .allocation_strategy(InstanceAllocationStrategy::OnDemand);
     config
