@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::project::{Project, root};
+use crate::project::{Project, languages_required, root};
 
 /// The languages that have an SDK of their own beside Rust.
 const LANGUAGES: [&str; 4] = ["c", "go", "javascript", "python"];
@@ -25,8 +25,11 @@ fn components(name: &str) -> Vec<(&'static str, PathBuf)> {
             built.push((language, component));
             continue;
         }
-        let required = std::env::var("SLUICE_TEST_LANGUAGES").as_deref() == Ok("required");
-        assert!(!required, "`{}` is missing", component.display());
+        assert!(
+            !languages_required(),
+            "`{}` is missing",
+            component.display()
+        );
         eprintln!(
             "*** SKIPPED: no `{}`; `cargo xtask sdks` builds it ***",
             component.display()

@@ -29,6 +29,11 @@ pub(crate) fn root() -> &'static Path {
     MANIFEST.parent().unwrap()
 }
 
+/// Whether a language whose toolchain cannot be had is a failure; otherwise it is told.
+pub(crate) fn languages_required() -> bool {
+    std::env::var("SLUICE_TEST_LANGUAGES").as_deref() == Ok("required")
+}
+
 /// A temporary folder that is deleted with the test.
 pub(crate) struct Project {
     folder: TempDir,

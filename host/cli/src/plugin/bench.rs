@@ -15,12 +15,11 @@ use indicatif::{BinaryBytes, HumanCount};
 use serde_json::json;
 use sluicegate::error::{Error, Result, ResultExt as _};
 use sluicegate::run;
-use sluicegate::spec::{Input, Uri};
 
 use self::contender::{Contender, Figures};
-use super::build;
-use super::fixture;
+use super::fixture::{self, Case};
 use super::project::Project;
+use super::{build, sandbox};
 use crate::report::{self, Outcome, printable};
 use crate::{place, run::runtime};
 
@@ -88,27 +87,22 @@ fn measure(arguments: &Arguments) -> Result<(String, usize, Vec<Figures>)> {
         .ok_or_else(|| {
             Error::input("every fixture expects an error, so there is nothing to measure")
         })?;
-    let input = match &arguments.input {
-        Some(uri) => input(uri)?,
-        None => case.input()?,
-    };
-    let batches = batches(input, arguments.rows)?;
+    let batches = batches(case, arguments)?;
     let params = case.params.to_string();
 
+    let sandbox = sandbox()?;
+    let contender = |name, component: &[u8], batches: &[RecordBatch], params| {
+        Contender::new(&sandbox, (name, component), batches, params)
+    };
     let component = place::read(&project.component())?;
-    let mut contenders = vec![Contender::new("now", &component, &batches, &params)?];
+    let now = contender("now", &component, &batches, &params)?;
+    let read = now.batches().to_vec();
+    let mut contenders = vec![now];
     if let Ok(previous) = fs::read(project.previous()) {
         // A previous build that does not fit the fixture any more is no reason to fail.
-        contenders.extend(Contender::new("previous", &previous, &batches, &params).ok());
+        contenders.extend(contender("previous", &previous, &batches, &params).ok());
     }
-    let idle = noop::component()?;
-    let read = contenders.first().map(|now| now.batches().to_vec());
-    contenders.push(Contender::new(
-        "no-op",
-        &idle,
-        &read.unwrap_or_default(),
-        "{}",
-    )?);
+    contenders.push(contender("no-op", &noop::component()?, &read, "{}")?);
 
     let turn = Duration::from_secs_f64(arguments.seconds) / ROUNDS;
     for _ in 0..ROUNDS {
@@ -121,18 +115,18 @@ fn measure(arguments: &Arguments) -> Result<(String, usize, Vec<Figures>)> {
     Ok((case.name.clone(), arguments.rows, figures))
 }
 
-fn input(uri: &str) -> Result<Input> {
-    let folder = place::working_folder()?;
-    let base = Uri::parse_folder(&folder.to_string_lossy())?;
-    let uri = Uri::parse(uri, Some(&base))?;
-    let name = uri.name().to_owned();
-    Input::guess("input", uri, &name)
-}
-
-/// Batches of exactly `rows` rows: those of the input, again and again where they are few.
-fn batches(input: Input, rows: usize) -> Result<Vec<RecordBatch>> {
-    let read =
-        runtime(1)?.block_on(run::read(input, INPUT_ROWS.max(rows), place::environment()))?;
+/// Batches of exactly as many rows as told: those of the input, again and again where they are few.
+fn batches(case: &Case, arguments: &Arguments) -> Result<Vec<RecordBatch>> {
+    let rows = arguments.rows;
+    let (wanted, environment) = (INPUT_ROWS.max(rows), place::environment());
+    let runtime = runtime(1)?;
+    let read = match &arguments.input {
+        Some(uri) => {
+            let folder = place::working_folder()?;
+            runtime.block_on(run::head(uri, &folder, wanted, environment))?
+        }
+        None => runtime.block_on(run::read(case.input()?, wanted, environment))?,
+    };
     let failed = |cause: arrow::error::ArrowError| {
         Error::internal(cause.to_string()).context("repeat the rows of the input")
     };

@@ -59,7 +59,7 @@ pub(crate) fn build(arguments: &Arguments, json: bool) -> Outcome {
 /// Builds the component of the project if it is older than its sources. Cargo knows that best for a crate, which may
 /// depend on others.
 pub(super) fn refresh(project: &Project) -> Result<()> {
-    if project.is_rust() || project.is_stale() {
+    if project.rust.is_some() || project.is_stale() {
         let built = component(project, toolchain::RUST_TARGET, &project.component())?;
         if built.changed {
             eprint!("{}", built.text());

@@ -9,7 +9,6 @@ use sluicegate::error::{Error, ErrorKind, Result, ResultExt as _};
 use sluicegate::spec::PluginManifest;
 
 use super::sdk::Language;
-use crate::place;
 
 /// The crate of the SDK.
 const SDK: &str = "sluicegate-guest";
@@ -22,7 +21,7 @@ struct Metadata {
     resolve: Option<Resolve>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Package {
     id: String,
     name: String,
@@ -35,12 +34,12 @@ struct Package {
     targets: Vec<Target>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Target {
     kind: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Dependency {
     name: String,
     source: Option<String>,
@@ -77,108 +76,159 @@ struct Message {
     filenames: Vec<PathBuf>,
 }
 
-/// What the crate in `folder` says about itself.
-pub(super) fn manifest(folder: &Path) -> Result<PluginManifest> {
-    let package = package(folder)?;
-    Ok(PluginManifest {
-        name: package.name,
-        version: package.version,
-        language: "rust".to_owned(),
-        description: package.description.unwrap_or_default(),
-        license: package.license.unwrap_or_default(),
-        repository: package.repository.unwrap_or_default(),
-    })
+/// A crate, as cargo describes it.
+#[derive(Debug)]
+pub(super) struct Crate {
+    /// Absolute.
+    folder: PathBuf,
+    package: Package,
 }
 
-/// Compiles the crate in `folder` for `target`; yields the file that cargo made.
-pub(super) fn compile(folder: &Path, target: &str) -> Result<PathBuf> {
-    let package = package(folder)?;
-    let mut command = cargo(&package, folder, "build")?;
-    command.args(["--release", "--target", target]);
-    command.args(["--message-format", "json-render-diagnostics"]);
-    let done = output(&mut command)?;
-    if !done.status.success() {
-        return Err(Error::new(
-            ErrorKind::Plugin,
-            format!("cargo ended with {}", done.status),
-        )
-        .hint(format!(
-            "if the target is missing: `rustup target add {target}`"
-        )));
-    }
-    let messages = String::from_utf8_lossy(&done.stdout);
-    let made = messages
-        .lines()
-        .filter_map(|line| wasm_of(line, &package.id))
-        .next_back();
-    made.ok_or_else(|| {
-        Error::new(ErrorKind::Plugin, "cargo made no WebAssembly file").hint(format!(
-            "add `[lib] crate-type = [\"cdylib\"]` to `{}`",
-            package.manifest_path.display()
-        ))
-    })
-}
-
-/// Formats the sources, or with `check` tells whether they are.
-pub(super) fn format(folder: &Path, check: bool) -> Result<()> {
-    let mut command = cargo(&package(folder)?, folder, "fmt")?;
-    if check {
-        command.arg("--check");
-    }
-    run(&mut command, "the sources are not formatted")
-}
-
-/// Lints the crate as it is compiled for `target`.
-pub(super) fn lint(folder: &Path, target: &str) -> Result<()> {
-    let mut command = cargo(&package(folder)?, folder, "clippy")?;
-    command.args(["--target", target, "--", "--deny", "warnings"]);
-    run(&mut command, "clippy found something")
-}
-
-/// Runs the crate's own tests, natively.
-pub(super) fn unit_tests(folder: &Path) -> Result<()> {
-    run(
-        &mut cargo(&package(folder)?, folder, "test")?,
-        "tests of the crate failed",
-    )
-}
-
-/// The crates that are linked in, and the compiler, in the form in which the SDKs tell it.
-pub(super) fn materials(folder: &Path, target: &str) -> Result<serde_json::Value> {
-    let package = package(folder)?;
-    let mut command = cargo(&package, folder, "metadata")?;
-    command.args(["--format-version", "1", "--filter-platform", target]);
-    let metadata = metadata(&mut command)?;
-    let linked = linked(&metadata, &package.id);
-    let mut materials: Vec<_> = metadata
-        .packages
-        .iter()
-        .filter(|found| linked.contains(&found.id.as_str()) && found.id != package.id)
-        .map(|found| {
-            json!({
-                "name": found.name,
-                "version": found.version,
-                "purl": format!("pkg:cargo/{}@{}", found.name, found.version),
-                "licence": found.license,
-                "role": if found.name == SDK { "sdk" } else { "library" },
-            })
+impl Crate {
+    /// Opens the crate in `folder`, which is absolute, without looking at what it depends on.
+    pub(super) fn open(folder: &Path) -> Result<Self> {
+        let path = folder.join("Cargo.toml");
+        let mut command = Command::new("cargo");
+        command
+            .args(["metadata", "--no-deps", "--format-version", "1"])
+            .current_dir(folder);
+        let found = metadata(&mut command)?
+            .packages
+            .into_iter()
+            .find(|package| package.manifest_path == path);
+        let package = found.ok_or_else(|| {
+            Error::input(format!("`{}` is a workspace, not a crate", path.display()))
+                .hint("name the folder of one of its members")
+        })?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            package,
         })
-        .collect();
-    let mut rustc = Command::new("rustc");
-    rustc.arg("--version").current_dir(folder);
-    if let Some(version) = rustc.output().ok().and_then(|done| {
+    }
+
+    /// What it says about itself.
+    pub(super) fn manifest(&self) -> PluginManifest {
+        let package = &self.package;
+        PluginManifest {
+            name: package.name.clone(),
+            version: package.version.clone(),
+            language: "rust".to_owned(),
+            description: package.description.clone().unwrap_or_default(),
+            license: package.license.clone().unwrap_or_default(),
+            repository: package.repository.clone().unwrap_or_default(),
+        }
+    }
+
+    /// Compiles it for `target`; yields the file that cargo made.
+    pub(super) fn compile(&self, target: &str) -> Result<PathBuf> {
+        let mut command = self.cargo("build")?;
+        command.args(["--release", "--target", target]);
+        command.args(["--message-format", "json-render-diagnostics"]);
+        let done = output(&mut command)?;
+        if !done.status.success() {
+            return Err(Error::new(
+                ErrorKind::Plugin,
+                format!("cargo ended with {}", done.status),
+            )
+            .hint(format!(
+                "if the target is missing: `rustup target add {target}`"
+            )));
+        }
+        let messages = String::from_utf8_lossy(&done.stdout);
+        let made = messages
+            .lines()
+            .filter_map(|line| wasm_of(line, &self.package.id))
+            .next_back();
+        made.ok_or_else(|| {
+            Error::new(ErrorKind::Plugin, "cargo made no WebAssembly file").hint(format!(
+                "add `[lib] crate-type = [\"cdylib\"]` to `{}`",
+                self.package.manifest_path.display()
+            ))
+        })
+    }
+
+    /// Formats the sources, or with `check` tells whether they are.
+    pub(super) fn format(&self, check: bool) -> Result<()> {
+        let mut command = self.cargo("fmt")?;
+        if check {
+            command.arg("--check");
+        }
+        run(&mut command, "the sources are not formatted")
+    }
+
+    /// Lints it as it is compiled for `target`.
+    pub(super) fn lint(&self, target: &str) -> Result<()> {
+        let mut command = self.cargo("clippy")?;
+        command.args(["--target", target, "--", "--deny", "warnings"]);
+        run(&mut command, "clippy found something")
+    }
+
+    /// Runs its own tests, natively.
+    pub(super) fn unit_tests(&self) -> Result<()> {
+        run(&mut self.cargo("test")?, "tests of the crate failed")
+    }
+
+    /// The crates that are linked in, and the compiler, in the form in which the SDKs tell it.
+    pub(super) fn materials(&self, target: &str) -> Result<serde_json::Value> {
+        let mut command = self.cargo("metadata")?;
+        command.args(["--format-version", "1", "--filter-platform", target]);
+        let metadata = metadata(&mut command)?;
+        let own = self.package.id.as_str();
+        let linked = linked(&metadata, own);
+        let mut materials: Vec<_> = metadata
+            .packages
+            .iter()
+            .filter(|found| linked.contains(&found.id.as_str()) && found.id != own)
+            .map(Package::material)
+            .collect();
+        materials.extend(self.compiler());
+        Ok(materials.into())
+    }
+
+    fn compiler(&self) -> Option<serde_json::Value> {
+        let mut rustc = Command::new("rustc");
+        let done = rustc
+            .arg("--version")
+            .current_dir(&self.folder)
+            .output()
+            .ok()?;
         let text = String::from_utf8(done.stdout).ok()?;
-        Some(text.split_whitespace().nth(1)?.to_owned())
-    }) {
-        materials.push(json!({
+        let version = text.split_whitespace().nth(1)?;
+        Some(json!({
             "name": "rustc",
             "version": version,
             "purl": format!("pkg:generic/rustc@{version}"),
             "licence": "MIT OR Apache-2.0",
             "role": "compiler",
-        }));
+        }))
     }
-    Ok(materials.into())
+
+    /// Cargo in the crate's folder, since it looks for settings from where it is started. A crate that takes the
+    /// SDK from a registry gets that of this command: it fits this host, and it needs no network.
+    fn cargo(&self, task: &str) -> Result<Command> {
+        let mut command = Command::new("cargo");
+        command.arg(task).current_dir(&self.folder);
+        let of_registry =
+            |dependency: &Dependency| dependency.name == SDK && dependency.source.is_some();
+        if self.package.dependencies.iter().any(of_registry) && task != "fmt" {
+            let sdk = Language::of("rust")?.sdk()?;
+            let path = serde_json::Value::from(sdk.to_string_lossy().as_ref());
+            command.args(["--config", &format!("patch.crates-io.{SDK}.path={path}")]);
+        }
+        Ok(command)
+    }
+}
+
+impl Package {
+    fn material(&self) -> serde_json::Value {
+        json!({
+            "name": self.name,
+            "version": self.version,
+            "purl": format!("pkg:cargo/{}@{}", self.name, self.version),
+            "licence": self.license,
+            "role": if self.name == SDK { "sdk" } else { "library" },
+        })
+    }
 }
 
 /// The packages that end up in the component of `root`: neither macros nor what builds or tests it.
@@ -209,24 +259,6 @@ fn linked<'a>(metadata: &'a Metadata, root: &'a str) -> Vec<&'a str> {
     found
 }
 
-/// The crate in `folder`, without looking at what it depends on.
-fn package(folder: &Path) -> Result<Package> {
-    let path = folder.join("Cargo.toml");
-    place::read(&path)?;
-    let mut command = Command::new("cargo");
-    command
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(folder);
-    let found = metadata(&mut command)?
-        .packages
-        .into_iter()
-        .find(|package| package.manifest_path == path);
-    found.ok_or_else(|| {
-        Error::input(format!("`{}` is a workspace, not a crate", path.display()))
-            .hint("name the folder of one of its members")
-    })
-}
-
 fn metadata(command: &mut Command) -> Result<Metadata> {
     let done = output(command)?;
     if !done.status.success() {
@@ -237,21 +269,6 @@ fn metadata(command: &mut Command) -> Result<Metadata> {
     }
     serde_json::from_slice(&done.stdout)
         .map_err(|cause| Error::internal(cause.to_string()).context("read what cargo says"))
-}
-
-/// Cargo in the crate's folder, since it looks for settings from where it is started. A crate that takes the
-/// SDK from a registry gets that of this command: it fits this host, and it needs no network.
-fn cargo(package: &Package, folder: &Path, task: &str) -> Result<Command> {
-    let mut command = Command::new("cargo");
-    command.arg(task).current_dir(folder);
-    let of_registry =
-        |dependency: &Dependency| dependency.name == SDK && dependency.source.is_some();
-    if package.dependencies.iter().any(of_registry) && task != "fmt" {
-        let sdk = Language::of("rust")?.sdk()?;
-        let path = serde_json::Value::from(sdk.to_string_lossy().as_ref());
-        command.args(["--config", &format!("patch.crates-io.{SDK}.path={path}")]);
-    }
-    Ok(command)
 }
 
 fn output(command: &mut Command) -> Result<std::process::Output> {

@@ -53,7 +53,12 @@ pub(crate) fn run(task: &Task, json: bool) -> Outcome {
     }
 }
 
-/// Loads a component as a run would, with the same checks and the same cache.
+/// A sandbox as a run has it, with the same checks and the same cache.
+fn sandbox() -> Result<Sandbox> {
+    Sandbox::new(place::sandbox()?)
+}
+
+/// Loads one component as a run would.
 fn load(component: &[u8]) -> Result<Plugin> {
-    Sandbox::new(place::sandbox()?)?.load(component)
+    sandbox()?.load(component)
 }

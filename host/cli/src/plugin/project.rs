@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use sluicegate::error::{Error, Result};
 use sluicegate::spec::PluginManifest;
 
-use super::cargo;
+use super::cargo::Crate;
 use crate::place;
 
 /// What the command keeps of a project, beside its component.
@@ -23,6 +23,8 @@ pub(super) struct Project {
     /// Absolute.
     pub(super) folder: PathBuf,
     pub(super) manifest: PluginManifest,
+    /// The crate, where it is one.
+    pub(super) rust: Option<Crate>,
 }
 
 impl Project {
@@ -33,10 +35,12 @@ impl Project {
             _ => Error::storage(cause.to_string()).context(format!("open `{}`", folder.display())),
         })?;
         let file = absolute.join("plugin.toml");
-        let manifest = if file.is_file() {
-            PluginManifest::parse(&place::read_text(&file)?, &file.to_string_lossy())?
+        let (manifest, rust) = if file.is_file() {
+            let text = place::read_text(&file)?;
+            (PluginManifest::parse(&text, &file.to_string_lossy())?, None)
         } else if absolute.join("Cargo.toml").is_file() {
-            cargo::manifest(&absolute)?
+            let rust = Crate::open(&absolute)?;
+            (rust.manifest(), Some(rust))
         } else {
             let shown = folder.display();
             return Err(Error::input(format!(
@@ -47,11 +51,8 @@ impl Project {
         Ok(Self {
             folder: absolute,
             manifest,
+            rust,
         })
-    }
-
-    pub(super) fn is_rust(&self) -> bool {
-        self.manifest.language == "rust"
     }
 
     /// Where the component goes unless told otherwise.

@@ -9,7 +9,6 @@ use std::process::{Command, Stdio};
 
 use sluicegate::error::{Error, ErrorKind, Result, ResultExt as _};
 
-use super::cargo;
 use super::project::Project;
 use super::sdk::Language;
 use super::wrap;
@@ -32,11 +31,10 @@ pub(super) fn compile(
     rust_target: &str,
     scratch: &Path,
 ) -> Result<(Vec<u8>, serde_json::Value)> {
-    if project.is_rust() {
-        let made = cargo::compile(&project.folder, rust_target)?;
+    if let Some(rust) = &project.rust {
+        let made = rust.compile(rust_target)?;
         let component = place::read(&made).and_then(wrap::component)?;
-        let materials = cargo::materials(&project.folder, rust_target)?;
-        return Ok((component, materials));
+        return Ok((component, rust.materials(rust_target)?));
     }
     let (component, materials) = (
         scratch.join("component.wasm"),
@@ -55,8 +53,8 @@ pub(super) fn compile(
 
 /// Formats the sources, or with `check` tells whether they are.
 pub(super) fn format(project: &Project, check: bool) -> Result<()> {
-    if project.is_rust() {
-        return cargo::format(&project.folder, check);
+    if let Some(rust) = &project.rust {
+        return rust.format(check);
     }
     let mut command = script(project)?;
     command.arg("--fmt");
@@ -68,16 +66,16 @@ pub(super) fn format(project: &Project, check: bool) -> Result<()> {
 
 /// Lints the sources.
 pub(super) fn lint(project: &Project) -> Result<()> {
-    if project.is_rust() {
-        return cargo::lint(&project.folder, RUST_TARGET);
+    if let Some(rust) = &project.rust {
+        return rust.lint(RUST_TARGET);
     }
     run(script(project)?.arg("--lint").arg(&project.folder))
 }
 
 /// Runs the project's own tests, natively.
 pub(super) fn unit_tests(project: &Project) -> Result<()> {
-    if project.is_rust() {
-        return cargo::unit_tests(&project.folder);
+    if let Some(rust) = &project.rust {
+        return rust.unit_tests();
     }
     run(script(project)?.arg("--test").arg(&project.folder))
 }
@@ -138,7 +136,7 @@ fn told(lines: &[String], program: &Path) -> Error {
             program.display()
         ));
     };
-    let mut message = first.trim_start_matches(ERROR).to_owned();
+    let mut message = first.strip_prefix(ERROR).unwrap_or(first).to_owned();
     for line in rest {
         message.push('\n');
         message.push_str(line);

@@ -26,7 +26,7 @@ use datafusion::prelude::SessionConfig;
 use self::error::from_datafusion;
 use self::memory::{GuestMemory, PeakPool};
 use self::scan::Table;
-pub(crate) use self::transform::RejectedRow;
+pub use self::transform::RejectedRow;
 use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner};
 use crate::error::Result;
 use crate::limits::Limits;

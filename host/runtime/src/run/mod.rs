@@ -22,8 +22,9 @@ use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
+pub use crate::engine::RejectedRow;
 pub use progress::Progress;
-pub use summary::{FileSummary, LogLine, RejectedRow, StepSummary, Summary};
+pub use summary::{FileSummary, LogLine, StepSummary, Summary};
 
 /// What a run needs beside its application.
 #[derive(Debug)]

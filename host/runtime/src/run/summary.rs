@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{self, StepFigures};
+use crate::engine::{RejectedRow, StepFigures};
 
 /// The figures of a finished run. Times are in seconds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -59,17 +59,6 @@ pub struct StepSummary {
     pub instances: u64,
 }
 
-/// A row that a transform took out of the run.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct RejectedRow {
-    /// The partition that it was in.
-    pub partition: usize,
-    /// Its number in the partition; the first is 0.
-    pub row: u64,
-    /// Why, in the transform's words.
-    pub reason: String,
-}
-
 /// One file of the output.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct FileSummary {
@@ -101,29 +90,10 @@ impl From<StepFigures> for StepSummary {
             rows_in: figures.rows_in,
             rows_out: figures.rows_out,
             rows_rejected: figures.rows_rejected,
-            rejected: figures
-                .rejected
-                .into_iter()
-                .map(RejectedRow::from)
-                .collect(),
+            rejected: figures.rejected,
             guest_seconds: seconds(figures.guest_nanos),
             host_seconds: seconds(figures.host_nanos),
             instances: figures.instances,
-        }
-    }
-}
-
-impl From<engine::RejectedRow> for RejectedRow {
-    fn from(rejected: engine::RejectedRow) -> Self {
-        let engine::RejectedRow {
-            partition,
-            row,
-            reason,
-        } = rejected;
-        Self {
-            partition,
-            row,
-            reason,
         }
     }
 }

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use serde::Serialize;
 use sluicegate::error::{Error, Result, ResultExt as _};
 use sluicegate::limits::Limits;
-use sluicegate::sandbox::{Bound, InstanceContext, Plugin};
-
-use crate::plugin::load;
+use sluicegate::sandbox::{Bound, InstanceContext, Plugin, Sandbox};
 
 /// Instances that are made to see how long one takes.
 const INSTANCES: usize = 20;
@@ -22,7 +21,7 @@ pub(super) struct Contender<'a> {
     plugin: Plugin,
     context: InstanceContext,
     params: &'a str,
-    input: RecordBatch,
+    schema: SchemaRef,
     /// The columns that the plan reads.
     batches: Vec<RecordBatch>,
     bound: Option<Bound>,
@@ -56,16 +55,16 @@ pub(super) struct Figures {
 impl<'a> Contender<'a> {
     /// Loads and binds a component for batches of one schema, of which there is at least one.
     pub(super) fn new(
-        name: &'static str,
-        component: &[u8],
+        sandbox: &Sandbox,
+        (name, component): (&'static str, &[u8]),
         batches: &[RecordBatch],
         params: &'a str,
     ) -> Result<Self> {
         let doing = || format!("load `{name}`");
         // The first time may compile it.
-        load(component).with_context(doing)?;
+        sandbox.load(component).with_context(doing)?;
         let start = Instant::now();
-        let plugin = load(component).with_context(doing)?;
+        let plugin = sandbox.load(component).with_context(doing)?;
         let load = start.elapsed();
         let context = InstanceContext::new(Limits::default().guest);
         let mut instances = Vec::new();
@@ -74,16 +73,16 @@ impl<'a> Contender<'a> {
             plugin.instantiate(&context).with_context(doing)?;
             instances.push(start.elapsed());
         }
-        let input = batches
+        let schema = batches
             .first()
-            .cloned()
+            .map(RecordBatch::schema)
             .ok_or_else(|| Error::internal("nothing to measure with"))?;
         let mut contender = Self {
             name,
             plugin,
             context,
             params,
-            input,
+            schema,
             batches: Vec::new(),
             bound: None,
             next: 0,
@@ -113,7 +112,7 @@ impl<'a> Contender<'a> {
 
     fn bind(&self) -> Result<Bound> {
         let instance = self.plugin.instantiate(&self.context)?;
-        instance.bind(&self.input.schema(), self.params)
+        instance.bind(&self.schema, self.params)
     }
 
     /// Runs batch after batch for as long as told, at least one.

@@ -114,9 +114,7 @@ impl Layout {
     }
 
     fn json(&mut self, media_type: &str, value: &Value) -> Result<Value> {
-        let bytes = serde_json::to_vec(value)
-            .map_err(|cause| Error::internal(cause.to_string()).context("write JSON"))?;
-        Ok(self.blob(media_type, bytes))
+        Ok(self.blob(media_type, json_bytes(value)?))
     }
 
     fn index(
@@ -134,14 +132,17 @@ impl Layout {
             "mediaType": INDEX,
             "manifests": [tagged, referrer],
         });
-        let failed =
-            |cause: serde_json::Error| Error::internal(cause.to_string()).context("write JSON");
-        let index = serde_json::to_vec(&index).map_err(failed)?;
-        self.files.insert("index.json".to_owned(), index);
+        self.files
+            .insert("index.json".to_owned(), json_bytes(&index)?);
         let version = br#"{"imageLayoutVersion":"1.0.0"}"#;
         self.files.insert("oci-layout".to_owned(), version.to_vec());
         Ok(())
     }
+}
+
+fn json_bytes(value: &Value) -> Result<Vec<u8>> {
+    serde_json::to_vec(value)
+        .map_err(|cause| Error::internal(cause.to_string()).context("write JSON"))
 }
 
 fn config(inspection: &Inspection) -> Value {

@@ -16,7 +16,7 @@ pub(super) use guests::Guests;
 pub(super) use node::TransformNode;
 pub(super) use planner::TransformPlanner;
 pub(super) use rejected::Rejected;
-pub(crate) use rejected::RejectedRow;
+pub use rejected::RejectedRow;
 
 use crate::error::{Error, Result};
 use crate::sandbox::{OutputColumn, Plan};

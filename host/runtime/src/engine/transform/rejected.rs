@@ -2,17 +2,21 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
+
 /// Rejected rows that a step names: enough to see what is wrong with an input, and four megabytes with
 /// the longest reasons. A place for all of them comes with quarantine.
 const ROWS_MAX: usize = 1_000;
 
 /// A row that a transform took out of the run.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RejectedRow {
-    pub(crate) partition: usize,
-    /// Counted from the start of the partition.
-    pub(crate) row: u64,
-    pub(crate) reason: String,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct RejectedRow {
+    /// The partition that it was in.
+    pub partition: usize,
+    /// Its number in the partition; the first is 0.
+    pub row: u64,
+    /// Why, in the transform's words.
+    pub reason: String,
 }
 
 /// The rows of one step, in the order in which they were met.
