@@ -31,7 +31,7 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
         StoreError::Unauthenticated { source, .. } => {
             let cause = cause(source.as_ref());
             Error::storage(format!("credentials for `{what}` are not accepted: {cause}"))
-                .hint("check `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`")
+                .hint(format!("check {}", variables(what)))
         }
         StoreError::InvalidPath { source } => {
             Error::input(format!("`{what}` is no valid name: {}", cause(source)))
@@ -51,6 +51,18 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
         }
     }
     .source(error)
+}
+
+/// Where the credentials for `what` come from.
+fn variables(what: &str) -> &'static str {
+    match what.split_once("://") {
+        Some(("gs", _)) => "`GOOGLE_SERVICE_ACCOUNT_KEY` or `GOOGLE_OAUTH_ACCESS_TOKEN`",
+        Some(("az" | "abfss", _)) => {
+            "`AZURE_STORAGE_ACCOUNT`, and `AZURE_STORAGE_KEY`, `AZURE_STORAGE_SAS_TOKEN` or `AZURE_CLIENT_SECRET`"
+        }
+        Some(("oci", _)) => "`OCI_ACCESS_KEY_ID`, `OCI_SECRET_ACCESS_KEY` and `OCI_REGION`",
+        _ => "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`",
+    }
 }
 
 /// Whether the process, or the machine, has no descriptor left for another file.
