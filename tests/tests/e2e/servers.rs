@@ -8,7 +8,7 @@ use std::thread;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
@@ -107,7 +107,7 @@ async fn answer(
     admits: fn(&mut Request<Incoming>) -> bool,
 ) -> Result<s3s::HttpResponse, s3s::HttpError> {
     if admits(&mut request) {
-        return service.call(request).await;
+        return service.call(request.map(s3s::Body::from)).await;
     }
     let mut refusal = Response::new(s3s::Body::empty());
     *refusal.status_mut() = StatusCode::UNAUTHORIZED;
