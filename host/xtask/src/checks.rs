@@ -1,5 +1,6 @@
 //! What the CI runs.
 
+use crate::azurite;
 use crate::guests;
 use crate::python;
 use crate::sdks;
@@ -21,6 +22,13 @@ pub(crate) fn test() -> Outcome {
         Err(failure) => println!(
             "\n*** SKIPPED: a transform in Python, and reading the output back by DuckDB and PyArrow, for want of Python's packages ***\n{failure}"
         ),
+    }
+    match azurite::installed() {
+        Ok(azurite) => {
+            tests.env("SLUICE_TEST_NODE", azurite.node);
+            tests.env("SLUICE_TEST_AZURITE", azurite.main);
+        }
+        Err(failure) => println!("\n*** SKIPPED: Azure, for want of Azurite ***\n{failure}"),
     }
     run(&mut tests)?;
     sdks::test(false)?;

@@ -7,6 +7,7 @@
     reason = "a task runner talks to the person who started it"
 )]
 
+mod azurite;
 mod bench;
 mod checks;
 mod data;

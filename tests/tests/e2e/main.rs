@@ -29,6 +29,8 @@ mod project;
 mod python;
 mod refusals;
 mod s3;
+mod servers;
 mod special;
 mod std_io;
+mod stores;
 mod templates;

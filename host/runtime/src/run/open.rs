@@ -21,7 +21,7 @@ pub(super) async fn files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<F
     } else if uri.scheme() == Scheme::File {
         place.uri.parent().to_string()
     } else {
-        format!("{}://{}/", uri.scheme().as_str(), uri.authority())
+        uri.root().to_string()
     };
     Ok(Files {
         store: place.store,

@@ -7,7 +7,7 @@ use super::document::{Fields, Kind, Node, Problems};
 use super::input::read_uri;
 use super::parameter::Value;
 use super::quantity::{clip, format_size, parse_size};
-use super::uri::{Scheme, Uri};
+use super::uri::Uri;
 
 const KEYS: [&str; 10] = [
     "from",
@@ -125,7 +125,7 @@ fn dataset(node: &Node, uri: &Uri, problems: &Problems) -> Option<Uri> {
         problems.add_with_hint(&node.span, "output is a glob", hint);
         return None;
     }
-    if matches!(uri.scheme(), Scheme::Http | Scheme::Https) {
+    if uri.scheme().is_web() {
         let hint = "web addresses are for reading; write to a path or to `s3://bucket/prefix`";
         problems.add_with_hint(&node.span, "output is a web address", hint);
         return None;

@@ -1,5 +1,6 @@
 //! Where data is: one canonical form for paths and URIs.
 
+mod authority;
 mod segments;
 
 use std::fmt;
@@ -26,6 +27,12 @@ pub enum Scheme {
     File,
     /// A bucket of an S3-compatible store.
     S3,
+    /// A bucket of Google Cloud Storage.
+    Gs,
+    /// A container of Azure Blob Storage.
+    Az,
+    /// A bucket of Oracle Cloud's Object Storage.
+    Oci,
     /// A web server, for reading single files.
     Http,
     /// The same over TLS.
@@ -33,9 +40,13 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    const WORDS: [(&'static str, Self); 4] = [
+    const WORDS: [(&'static str, Self); 8] = [
         ("file", Self::File),
         ("s3", Self::S3),
+        ("gs", Self::Gs),
+        ("az", Self::Az),
+        ("abfss", Self::Az),
+        ("oci", Self::Oci),
         ("http", Self::Http),
         ("https", Self::Https),
     ];
@@ -46,13 +57,28 @@ impl Scheme {
         match self {
             Self::File => "file",
             Self::S3 => "s3",
+            Self::Gs => "gs",
+            Self::Az => "az",
+            Self::Oci => "oci",
             Self::Http => "http",
             Self::Https => "https",
         }
     }
 
-    const fn is_web(self) -> bool {
+    /// Whether it is a web server, which lists nothing and is for reading.
+    #[must_use]
+    pub const fn is_web(self) -> bool {
         matches!(self, Self::Http | Self::Https)
+    }
+
+    /// A variable that credentials come from.
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::File | Self::S3 | Self::Http | Self::Https => "AWS_ACCESS_KEY_ID",
+            Self::Gs => "GOOGLE_SERVICE_ACCOUNT_KEY",
+            Self::Az => "AZURE_STORAGE_KEY",
+            Self::Oci => "OCI_ACCESS_KEY_ID",
+        }
     }
 }
 
@@ -63,7 +89,7 @@ impl Scheme {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uri {
     scheme: Scheme,
-    /// The bucket, or the host with its port; empty for local files.
+    /// As [`authority`](Self::authority).
     authority: String,
     /// Names joined by `/`, without one at either end; what stands before a glob.
     path: String,
@@ -94,8 +120,11 @@ impl Flaw {
         self
     }
 
-    fn secret(message: &str) -> Self {
-        let hint = "credentials come from the environment, such as `AWS_ACCESS_KEY_ID`";
+    fn secret(scheme: Scheme, message: &str) -> Self {
+        let hint = format!(
+            "credentials come from the environment, such as `{}`",
+            scheme.variable()
+        );
         Self {
             secret: true,
             ..Self::new(message).hint(hint)
@@ -167,7 +196,7 @@ impl Uri {
         let word = scheme.to_ascii_lowercase();
         match Scheme::WORDS.iter().find(|(known, _)| *known == word) {
             Some((_, Scheme::File)) => Self::read_file(rest),
-            Some((_, scheme)) => Self::read_remote(*scheme, rest),
+            Some((word, scheme)) => Self::read_remote(word, *scheme, rest),
             None => Err(unknown_scheme(&word)),
         }
     }
@@ -200,15 +229,15 @@ impl Uri {
     }
 
     fn read_file(rest: &str) -> Result<Self, Flaw> {
-        let (host, path) = split_authority(rest);
+        let (host, path) = authority::split(rest);
         if host.contains('@') {
-            return Err(Flaw::secret("file URI carries a user"));
+            return Err(Flaw::secret(Scheme::File, "file URI carries a user"));
         }
         if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
             let message = format!("file URI names a host `{}`", clip(host));
             return Err(Flaw::new(message).hint("expected `file:///path`, with three slashes"));
         }
-        refuse_credentials(path)?;
+        refuse_credentials(Scheme::File, path)?;
         Self::assemble(
             Scheme::File,
             String::new(),
@@ -217,16 +246,10 @@ impl Uri {
         )
     }
 
-    fn read_remote(scheme: Scheme, rest: &str) -> Result<Self, Flaw> {
-        let (authority, path) = split_authority(rest);
-        if authority.contains('@') {
-            return Err(Flaw::secret("URI carries a user or a password"));
-        }
-        refuse_credentials(path)?;
-        let authority = match scheme {
-            Scheme::S3 => bucket(authority)?,
-            _ => host(scheme, authority)?,
-        };
+    fn read_remote(word: &str, scheme: Scheme, rest: &str) -> Result<Self, Flaw> {
+        let (authority, path) = authority::split(rest);
+        refuse_credentials(scheme, path)?;
+        let authority = authority::read(word, scheme, authority)?;
         if scheme.is_web() && path.contains(['?', '#']) {
             return Err(Flaw::new("URI has a query or a fragment")
                 .hint("a web address names one file by its path alone; `%3F` is a literal `?`"));
@@ -281,7 +304,8 @@ impl Uri {
         self.scheme
     }
 
-    /// The bucket, or the host with its port; empty for local files.
+    /// The bucket; `container` or `container@account` of Azure; `bucket@namespace` of Oracle; or the host
+    /// with its port. Empty for local files.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
@@ -360,6 +384,31 @@ impl Uri {
         self.relative(other).is_some()
     }
 
+    /// All of the store that holds it.
+    #[must_use]
+    pub fn root(&self) -> Self {
+        Self {
+            path: String::new(),
+            ..self.parent()
+        }
+    }
+
+    /// The same place in the account of `other`, if only that one names an account: the account that the
+    /// environment names may be the same.
+    #[must_use]
+    pub fn in_account_of(&self, other: &Self) -> Self {
+        let mut uri = self.clone();
+        if self.scheme == Scheme::Az && other.scheme == Scheme::Az && !uri.authority.contains('@') {
+            let account = other.authority.find('@');
+            uri.authority.push_str(
+                account
+                    .and_then(|at| other.authority.get(at..))
+                    .unwrap_or_default(),
+            );
+        }
+        uri
+    }
+
     /// The same place, taken as a folder.
     #[must_use]
     pub fn as_folder(&self) -> Self {
@@ -376,7 +425,8 @@ impl fmt::Display for Uri {
         if self.scheme == Scheme::File {
             write!(f, "/{}", self.path)?;
         } else {
-            write!(f, "{}://{}/", self.scheme.as_str(), self.authority)?;
+            let (word, suffix) = authority::show(self.scheme, &self.authority);
+            write!(f, "{word}://{}{suffix}/", self.authority)?;
             f.write_str(&segments::encode(&self.path))?;
         }
         if self.folder && !self.path.is_empty() {
@@ -387,7 +437,19 @@ impl fmt::Display for Uri {
 }
 
 /// What may be written.
-const FORMS: &str = "expected a path, or `file:///path`, `s3://bucket/key`, `https://host/path`";
+const FORMS: &str = "expected a path, or `file:///path`, `s3://bucket/key`, `gs://bucket/key`, \
+                     `az://container/key`, `oci://bucket@namespace/key`, `https://host/path`";
+
+/// What others call the schemes.
+const OTHER_WORDS: [(&str, &str); 7] = [
+    ("s3a", "s3"),
+    ("s3n", "s3"),
+    ("gcs", "gs"),
+    ("azure", "az"),
+    ("abfs", "abfss"),
+    ("wasb", "abfss"),
+    ("wasbs", "abfss"),
+];
 
 fn is_scheme(word: &str) -> bool {
     word.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -399,18 +461,18 @@ fn is_scheme(word: &str) -> bool {
 fn unknown_scheme(word: &str) -> Flaw {
     let flaw = Flaw::new(format!("scheme `{}://` is not supported", clip(word)));
     let known = Scheme::WORDS.iter().map(|(word, _)| *word);
-    match nearest(word, known).or_else(|| matches!(word, "s3a" | "s3n").then_some("s3")) {
+    let other = OTHER_WORDS.iter().find(|(other, _)| *other == word);
+    match other
+        .map(|(_, known)| *known)
+        .or_else(|| nearest(word, known))
+    {
         Some(near) => flaw.hint(format!("did you mean `{near}://`?")),
         None => flaw.hint(FORMS),
     }
 }
 
-fn split_authority(rest: &str) -> (&str, &str) {
-    rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()))
-}
-
 /// Refuses what signed URLs and connection strings carry.
-fn refuse_credentials(path: &str) -> Result<(), Flaw> {
+fn refuse_credentials(scheme: Scheme, path: &str) -> Result<(), Flaw> {
     const SECRETS: [&str; 10] = [
         "awsaccesskeyid",
         "signature",
@@ -436,39 +498,10 @@ fn refuse_credentials(path: &str) -> Result<(), Flaw> {
             || name.starts_with("x-amz-")
             || name.starts_with("x-goog-");
         if known && pair.contains('=') {
-            return Err(Flaw::secret("URI carries credentials in its query"));
+            return Err(Flaw::secret(scheme, "URI carries credentials in its query"));
         }
     }
     Ok(())
-}
-
-fn bucket(name: &str) -> Result<String, Flaw> {
-    let legal = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._".contains(c);
-    if name.is_empty() {
-        return Err(Flaw::new("URI names no bucket").hint("expected `s3://bucket/key`"));
-    }
-    if !(3..=63).contains(&name.len()) || !name.chars().all(legal) || name.contains("..") {
-        return Err(Flaw::new(format!("bucket `{}` is malformed", clip(name)))
-            .hint("a bucket has 3 to 63 of the characters `a-z`, `0-9`, `-`, `.` and `_`"));
-    }
-    Ok(name.to_owned())
-}
-
-fn host(scheme: Scheme, authority: &str) -> Result<String, Flaw> {
-    let form = format!("expected `{}://host/path`", scheme.as_str());
-    if authority.is_empty() {
-        return Err(Flaw::new("URI names no host").hint(form));
-    }
-    let malformed = || {
-        let message = format!("host `{}` is malformed", clip(authority));
-        Flaw::new(message).hint(form.clone())
-    };
-    let url = url::Url::parse(&format!("{}://{authority}/", scheme.as_str()));
-    let url = url.map_err(|_| malformed())?;
-    let host = url.host_str().ok_or_else(malformed)?;
-    Ok(url
-        .port()
-        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
 }
 
 #[cfg(test)]

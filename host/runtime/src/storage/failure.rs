@@ -9,6 +9,9 @@ use crate::error::{Error, ErrorKind};
 /// Characters of a store's own text that are kept: servers answer with whole pages.
 const CAUSE_CHARS_MAX: usize = 400;
 
+/// Characters of a code in a store's answer that are kept; theirs are a word.
+const CODE_CHARS_MAX: usize = 80;
+
 /// What a store said, as an error about `what`, such as a URI.
 ///
 /// What does not exist is the user's to correct, everything else the storage's.
@@ -19,6 +22,9 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
     {
         return error.to_shared(); // a store of ours says more than storage can
     }
+    if let Some(error) = answered(what, &error) {
+        return error;
+    }
     match &error {
         StoreError::NotFound { .. } => Error::input(format!("`{what}` does not exist")),
         StoreError::AlreadyExists { .. } => Error::storage(format!("`{what}` exists already")),
@@ -27,11 +33,6 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
             Error::storage(format!("access to `{what}` is denied: {cause}")).hint(
                 "check the permissions; a symbolic link may not lead out of the folder that is named",
             )
-        }
-        StoreError::Unauthenticated { source, .. } => {
-            let cause = cause(source.as_ref());
-            Error::storage(format!("credentials for `{what}` are not accepted: {cause}"))
-                .hint("check `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`")
         }
         StoreError::InvalidPath { source } => {
             Error::input(format!("`{what}` is no valid name: {}", cause(source)))
@@ -51,6 +52,49 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
         }
     }
     .source(error)
+}
+
+/// What a server's refusal means. Clients of buckets tell it apart for objects, but not for listings, and hide it in
+/// text that they all share; of a page of XML, its code is all that helps.
+fn answered(what: &str, error: &StoreError) -> Option<Error> {
+    let (scheme, _) = what.split_once("://")?;
+    let text = error.to_string();
+    let (_, answer) = text.split_once("status code: ")?;
+    let code = answer
+        .split_once("<Code>")
+        .and_then(|(_, rest)| rest.split_once("</Code>"))
+        .map_or_else(|| answer.split(':').next(), |(code, _)| Some(code))?;
+    let code: String = code.chars().take(CODE_CHARS_MAX).collect();
+    let error = match answer.get(..3)? {
+        "401" => Error::storage(format!("credentials for `{what}` are not accepted: {code}")),
+        "403" => Error::storage(format!("access to `{what}` is denied: {code}")),
+        "404" if matches!(error, StoreError::Generic { .. }) => {
+            let store = if matches!(scheme, "az" | "abfss") {
+                "container"
+            } else {
+                "bucket"
+            };
+            return Some(Error::input(format!(
+                "`{what}` does not exist: there is no such {store}"
+            )));
+        }
+        _ => return None,
+    };
+    Some(match variables(scheme) {
+        Some(variables) => error.hint(format!("check {variables}, and what they permit")),
+        None => error,
+    })
+}
+
+/// Where the credentials for a scheme come from.
+fn variables(scheme: &str) -> Option<&'static str> {
+    Some(match scheme {
+        "s3" => "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`",
+        "gs" => "`GOOGLE_SERVICE_ACCOUNT_KEY` or `GOOGLE_OAUTH_ACCESS_TOKEN`",
+        "az" | "abfss" => "`AZURE_STORAGE_KEY`, `AZURE_STORAGE_SAS_TOKEN` or `AZURE_CLIENT_SECRET`",
+        "oci" => "`OCI_ACCESS_KEY_ID`, `OCI_SECRET_ACCESS_KEY` and `OCI_REGION`",
+        _ => return None,
+    })
 }
 
 /// Whether the process, or the machine, has no descriptor left for another file.

@@ -7,7 +7,7 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt};
 use super::failure::storage_error;
 use super::stores::Place;
 use crate::error::{Error, Result};
-use crate::spec::{Scheme, nearest_few};
+use crate::spec::nearest_few;
 
 /// Objects of one input. Each is planned for, and a run that opens more spends its time opening.
 const OBJECTS_MAX: usize = 100_000;
@@ -36,7 +36,7 @@ pub async fn list(place: &Place, pattern: Option<&str>) -> Result<Vec<ObjectMeta
             Err(StoreError::NotFound { .. }) => {}
             Err(error) => return Err(storage_error(&what(), error)),
         }
-        if place.uri.scheme() != Scheme::File && place.uri.scheme() != Scheme::S3 {
+        if place.uri.scheme().is_web() {
             return Err(Error::input(format!("`{}` does not exist", place.uri)));
         }
     }

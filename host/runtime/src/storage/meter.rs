@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
-    UploadPart,
+    GetOptions, GetResult, GetResultPayload, MultipartUpload, ObjectStore, PutMultipartOptions,
+    PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
+
+use super::layer::{Layer, Layered};
 
 /// Bytes that passed so far. Shared by all stores of a run.
 #[derive(Debug, Default)]
@@ -36,54 +36,20 @@ impl Meter {
 }
 
 /// A store whose content is counted on its way.
-#[derive(Debug)]
-pub struct Metered<T> {
-    inner: T,
-    meter: Arc<Meter>,
-}
-
-impl<T> Metered<T> {
-    /// Counts what passes through `inner` in `meter`.
-    pub const fn new(inner: T, meter: Arc<Meter>) -> Self {
-        Self { inner, meter }
-    }
-}
-
-impl<T: fmt::Display> fmt::Display for Metered<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
-    }
-}
+pub type Metered<S> = Layered<S, Arc<Meter>>;
 
 #[async_trait]
-impl<T: ObjectStore> ObjectStore for Metered<T> {
-    async fn put_opts(
+impl Layer for Arc<Meter> {
+    async fn get_opts(
         &self,
+        store: &dyn ObjectStore,
         location: &Path,
-        payload: PutPayload,
-        opts: PutOptions,
-    ) -> Result<PutResult> {
-        self.meter.add_written(payload.content_length());
-        self.inner.put_opts(location, payload, opts).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        let inner = self.inner.put_multipart_opts(location, opts).await?;
-        Ok(Box::new(MeteredUpload {
-            inner,
-            meter: Arc::clone(&self.meter),
-        }))
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let result = self.inner.get_opts(location, options).await?;
+        options: GetOptions,
+    ) -> Result<GetResult> {
+        let result = store.get_opts(location, options).await?;
         let (meta, range) = (result.meta.clone(), result.range.clone());
         let attributes = result.attributes.clone();
-        let meter = Arc::clone(&self.meter);
+        let meter = Self::clone(self);
         let stream = result
             .into_stream()
             .inspect_ok(move |bytes| meter.add_read(bytes.len()));
@@ -95,48 +61,50 @@ impl<T: ObjectStore> ObjectStore for Metered<T> {
         })
     }
 
-    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
-        let parts = self.inner.get_ranges(location, ranges).await?;
-        self.meter.add_read(parts.iter().map(Bytes::len).sum());
+    async fn get_ranges(
+        &self,
+        store: &dyn ObjectStore,
+        location: &Path,
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Bytes>> {
+        let parts = store.get_ranges(location, ranges).await?;
+        self.add_read(parts.iter().map(Bytes::len).sum());
         Ok(parts)
     }
 
-    fn delete_stream(
+    async fn put_opts(
         &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
+        store: &dyn ObjectStore,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        self.add_written(payload.content_length());
+        store.put_opts(location, payload, options).await
     }
 
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    fn list_with_offset(
+    async fn put_multipart_opts(
         &self,
-        prefix: Option<&Path>,
-        offset: &Path,
-    ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
-    }
-
-    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.inner.rename_opts(from, to, options).await
+        store: &dyn ObjectStore,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let inner = store.put_multipart_opts(location, options).await?;
+        let meter = Self::clone(self);
+        Ok(Box::new(MeteredUpload { inner, meter }))
     }
 }
 
-#[derive(Debug)]
 struct MeteredUpload {
     inner: Box<dyn MultipartUpload>,
     meter: Arc<Meter>,
+}
+
+/// Without the upload, which shows its client's credentials.
+impl fmt::Debug for MeteredUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MeteredUpload").finish_non_exhaustive()
+    }
 }
 
 #[async_trait]

@@ -1,12 +1,13 @@
-//! Where bytes come from and go to: local folders, S3-compatible buckets, and web servers for reading.
+//! Where bytes come from and go to: local folders, buckets of S3, Google, Azure and Oracle, and web servers for reading.
 //!
-//! Everything behind this module is an `ObjectStore`. Concerns are decorators over it, one each:
-//! [`ConfinedStore`] keeps local access inside one folder, [`Metered`] counts bytes, `Ranged` reads parts
-//! of files from servers that send only whole ones; retries and timeouts are the clients' own, with
-//! bounds that are named here. [`Staging`] makes a run's files appear only when all of them are complete.
+//! Everything behind this module is an `ObjectStore`. [`ConfinedStore`] keeps local access inside one folder. Concerns are
+//! layers over a store, one each: [`Metered`] counts bytes, `Ranges` reads parts of files from servers that send only
+//! whole ones; retries and timeouts are the clients' own, with bounds that are named here. [`Staging`] makes a run's
+//! files appear only when all of them are complete.
 
 mod confined;
 mod failure;
+mod layer;
 mod listing;
 mod meter;
 mod overlap;
@@ -18,6 +19,7 @@ mod stores;
 
 pub use confined::ConfinedStore;
 pub use failure::storage_error;
+pub use layer::{Layer, Layered};
 pub use listing::{is_hidden, list};
 pub use meter::{Meter, Metered};
 pub use overlap::check_overlap;

@@ -14,14 +14,18 @@ use crate::spec::{Input, Mode, Output, Uri};
 pub fn check_overlap(inputs: &[Input], output: &Output) -> Result<()> {
     let written = written_name(output);
     for Input { name, uri, .. } in inputs {
-        if output.mode == Mode::Overwrite && output.uri.contains(uri) {
+        let (target, source) = (
+            output.uri.in_account_of(uri),
+            uri.in_account_of(&output.uri),
+        );
+        if output.mode == Mode::Overwrite && target.contains(&source) {
             return Err(Error::input(format!(
                 "input `{name}` at `{uri}` lies within the output `{}`, which is overwritten",
                 output.uri
             ))
             .hint("choose a folder of its own for the output"));
         }
-        if covers(uri, &output.uri, &written) {
+        if covers(&source, &target, &written) {
             return Err(Error::input(format!(
                 "output `{}` lies within input `{name}` at `{uri}`, which would read it in the next run",
                 output.uri

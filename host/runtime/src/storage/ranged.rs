@@ -3,9 +3,7 @@
 //! Simple web servers ignore that a part is asked for. The part is then cut out of the whole file, which
 //! is transferred up to the end of the part; the bytes that this wastes are bounded.
 
-use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
@@ -13,38 +11,44 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    Error, GetOptions, GetResult, GetResultPayload, OBJECT_STORE_COALESCE_DEFAULT, ObjectStore,
+    Result, coalesce_ranges,
 };
+
+use super::layer::Layer;
 
 /// Bytes that are transferred from one server only to be skipped: some minutes of a fast line. A table
 /// of many columns could otherwise be transferred a thousand times over.
 const SKIPPED_BYTES_MAX: u64 = 8 << 30;
 
-/// A store for reading whose server may ignore ranges.
+/// Makes ranges of what a server sends, whether it knows them or not.
 #[derive(Debug)]
-pub(super) struct Ranged<T> {
-    inner: T,
+pub(super) struct Ranges {
     /// Whether the server has ignored a range, and is not asked for one again.
     whole_only: AtomicBool,
     /// Bytes that may still be skipped.
-    skippable: Arc<AtomicU64>,
+    skippable: AtomicU64,
 }
 
-impl<T: ObjectStore> Ranged<T> {
-    /// Ranges of what is in `inner`, whether it knows them or not.
-    pub(super) fn new(inner: T) -> Self {
+impl Default for Ranges {
+    fn default() -> Self {
         Self {
-            inner,
             whole_only: AtomicBool::new(false),
-            skippable: Arc::new(AtomicU64::new(SKIPPED_BYTES_MAX)),
+            skippable: AtomicU64::new(SKIPPED_BYTES_MAX),
         }
     }
+}
 
+impl Ranges {
     /// A range of a file that is transferred from its beginning.
-    async fn get_whole(&self, location: &Path, mut options: GetOptions) -> Result<GetResult> {
+    async fn get_whole(
+        &self,
+        store: &dyn ObjectStore,
+        location: &Path,
+        mut options: GetOptions,
+    ) -> Result<GetResult> {
         let asked = options.range.take();
-        let whole = self.inner.get_opts(location, options).await?;
+        let whole = store.get_opts(location, options).await?;
         let (meta, attributes) = (whole.meta.clone(), whole.attributes.clone());
         let range = match asked {
             None => 0..meta.size,
@@ -108,61 +112,37 @@ fn cut(
     .boxed()
 }
 
-impl<T: ObjectStore> fmt::Display for Ranged<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.inner, f)
-    }
-}
-
 #[async_trait]
-impl<T: ObjectStore> ObjectStore for Ranged<T> {
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+impl Layer for Ranges {
+    async fn get_opts(
+        &self,
+        store: &dyn ObjectStore,
+        location: &Path,
+        options: GetOptions,
+    ) -> Result<GetResult> {
         if options.range.is_none() || options.head {
-            return self.inner.get_opts(location, options).await;
+            return store.get_opts(location, options).await;
         }
         if !self.whole_only.load(Ordering::Relaxed) {
-            match self.inner.get_opts(location, options.clone()).await {
+            match store.get_opts(location, options.clone()).await {
                 // What is said when the answer to a range is the whole file.
                 Err(Error::NotSupported { .. }) => self.whole_only.store(true, Ordering::Relaxed),
                 answer => return answer,
             }
         }
-        self.get_whole(location, options).await
+        self.get_whole(store, location, options).await
     }
 
-    async fn put_opts(
+    async fn get_ranges(
         &self,
+        store: &dyn ObjectStore,
         location: &Path,
-        payload: PutPayload,
-        opts: PutOptions,
-    ) -> Result<PutResult> {
-        self.inner.put_opts(location, payload, opts).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        opts: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, opts).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        self.inner.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.inner.copy_opts(from, to, options).await
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Bytes>> {
+        let get = |range| async move {
+            let options = GetOptions::new().with_range(Some(range));
+            self.get_opts(store, location, options).await?.bytes().await
+        };
+        coalesce_ranges(ranges, get, OBJECT_STORE_COALESCE_DEFAULT).await
     }
 }

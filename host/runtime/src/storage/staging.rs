@@ -136,7 +136,7 @@ impl Staging {
             what,
             location,
             slot,
-            self.place.part_bytes,
+            &self.place,
         ))
     }
 

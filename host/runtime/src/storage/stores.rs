@@ -12,8 +12,9 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::confined::ConfinedStore;
+use super::layer::Layered;
 use super::meter::{Meter, Metered};
-use super::ranged::Ranged;
+use super::ranged::Ranges;
 use super::remote::{self, Environment};
 use crate::error::{Error, Result};
 use crate::spec::{Scheme, Uri, nearest_few};
@@ -69,7 +70,7 @@ impl Stores {
     #[must_use]
     pub fn new(environment: BTreeMap<String, String>, meter: Arc<Meter>) -> Self {
         Self {
-            environment,
+            environment: Environment::new(environment),
             meter,
             open: Mutex::default(),
         }
@@ -110,7 +111,7 @@ impl Stores {
             Scheme::Http | Scheme::Https => Err(Error::input(format!(
                 "`{uri}` cannot be written: web addresses are for reading"
             ))),
-            Scheme::S3 => self.open_remote(uri.clone()),
+            Scheme::S3 | Scheme::Gs | Scheme::Az | Scheme::Oci => self.open_remote(uri.clone()),
             Scheme::File => {
                 let path = local(uri);
                 let open = || ConfinedStore::open_or_create(&path);
@@ -121,15 +122,19 @@ impl Stores {
     }
 
     fn open_remote(&self, uri: Uri) -> Result<Place> {
-        let server = format!("{}://{}", uri.scheme().as_str(), uri.authority());
-        let store = self.opened(&server, || {
-            let meter = Arc::clone(&self.meter);
-            if uri.scheme() == Scheme::S3 {
-                let store = remote::s3(uri.authority(), &self.environment)?;
-                return Ok(Arc::new(Metered::new(store, meter)));
-            }
-            let store = Ranged::new(remote::http(&server, &self.environment)?);
-            Ok(Arc::new(Metered::new(store, meter)))
+        let root = uri.root().to_string();
+        let store = self.opened(&root, || {
+            let (name, environment) = (uri.authority(), &self.environment);
+            Ok(match uri.scheme() {
+                Scheme::S3 => self.metered(remote::s3(name, environment)?),
+                Scheme::Oci => self.metered(remote::oci(name, environment)?),
+                Scheme::Gs => self.metered(remote::google(name, environment)?),
+                Scheme::Az => self.metered(remote::azure(name, environment)?),
+                Scheme::File | Scheme::Http | Scheme::Https => {
+                    let server = remote::http(root.trim_end_matches('/'), environment)?;
+                    self.metered(Layered::with(server, Ranges::default()))
+                }
+            })
         })?;
         let path = Path::parse(uri.path())
             .map_err(|error| super::storage_error(&uri.to_string(), error.into()))?;
@@ -144,8 +149,12 @@ impl Stores {
     ) -> Result<Opened> {
         self.opened(&format!("file://{}", folder.display()), || {
             let store = open().map_err(|error| local_failure(folder, uri, error))?;
-            Ok(Arc::new(Metered::new(store, Arc::clone(&self.meter))))
+            Ok(self.metered(store))
         })
+    }
+
+    fn metered(&self, store: impl ObjectStore) -> Arc<dyn ObjectStore> {
+        Arc::new(Metered::with(store, Arc::clone(&self.meter)))
     }
 
     fn opened(

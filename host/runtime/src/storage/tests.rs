@@ -84,6 +84,50 @@ fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
+/// object_store's own suite, which every store of the crate has to pass.
+#[cfg(feature = "conformance")]
+mod conformance {
+    use object_store::integration::*;
+
+    use super::super::ranged::Ranges;
+    use super::*;
+
+    async fn check(store: &dyn ObjectStore, supports_update: bool) {
+        put_get_delete_list(store).await;
+        list_uses_directories_correctly(store).await;
+        list_with_delimiter(store).await;
+        list_with_offset_exclusivity(store).await;
+        rename_and_copy(store).await;
+        copy_if_not_exists(store).await;
+        copy_rename_nonexistent_object(store).await;
+        stream_get(store).await;
+        put_opts(store, supports_update).await;
+        get_opts(store).await;
+        multipart_out_of_order(store).await;
+        multipart_race_condition(store, true).await;
+        get_nonexistent_object(store, None).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_confined_folder_passes() {
+        let dir = TempDir::new().unwrap();
+        check(&ConfinedStore::open(dir.path()).unwrap(), false).await;
+    }
+
+    #[tokio::test]
+    async fn a_metered_folder_passes() {
+        let dir = TempDir::new().unwrap();
+        let store = ConfinedStore::open(dir.path()).unwrap();
+        check(&Metered::with(store, Arc::default()), false).await;
+    }
+
+    #[tokio::test]
+    async fn a_store_with_every_layer_passes() {
+        let ranged = Layered::with(InMemory::new(), Ranges::default());
+        check(&Metered::with(ranged, Arc::default()), true).await;
+    }
+}
+
 mod confined {
     use super::*;
 
@@ -91,30 +135,6 @@ mod confined {
         let dir = TempDir::new().unwrap();
         let store = ConfinedStore::open(dir.path()).unwrap();
         (dir, store)
-    }
-
-    /// The suite that every store of the crate has to pass.
-    #[cfg(feature = "conformance")]
-    #[tokio::test]
-    async fn passes_the_suite_of_object_store() {
-        use object_store::integration::*;
-        let (_dir, store) = store();
-        put_get_delete_list(&store).await;
-        list_uses_directories_correctly(&store).await;
-        list_with_delimiter(&store).await;
-        list_with_offset_exclusivity(&store).await;
-        rename_and_copy(&store).await;
-        copy_if_not_exists(&store).await;
-        copy_rename_nonexistent_object(&store).await;
-        stream_get(&store).await;
-        put_opts(&store, false).await;
-        get_opts(&store).await;
-        multipart_out_of_order(&store).await;
-        multipart_race_condition(&store, true).await;
-        get_nonexistent_object(&store, None).await.unwrap_err();
-        let metered = Metered::new(store, Arc::new(Meter::default()));
-        put_get_delete_list(&metered).await;
-        stream_get(&metered).await;
     }
 
     /// T40: links that lead out are refused by every verb, links that stay within are not.
@@ -616,17 +636,35 @@ mod opening {
         );
     }
 
+    /// What opening a place says, with all variables of the environment.
+    fn open(uri: &str, environment: &[(&str, &str)]) -> Result<Place> {
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let stores = Stores::new(environment, Arc::default());
+        assert!(!format!("{stores:?}").contains("hunter2"));
+        let outcome = stores.open_input(&Uri::parse(uri, None).unwrap());
+        // Neither a place nor an error shows a credential.
+        let shown = match &outcome {
+            Ok(place) => format!("{place:?}"),
+            Err(error) => format!("{error:?}\n{}", told(error, FsPath::new("/nowhere"))),
+        };
+        assert!(!shown.contains("hunter2"), "{shown}");
+        outcome
+    }
+
+    /// The error of opening a place, with its hints.
+    fn refusal(uri: &str, environment: &[(&str, &str)]) -> String {
+        told(
+            &open(uri, environment).unwrap_err(),
+            FsPath::new("/nowhere"),
+        )
+    }
+
     #[test]
     fn s3_needs_credentials_from_the_given_environment() {
-        let open = |environment: &[(&str, &str)]| {
-            let environment = environment
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect();
-            let stores = Stores::new(environment, Arc::default());
-            assert!(!format!("{stores:?}").contains("hunter2"));
-            stores.open_input(&Uri::parse("s3://bucket/a.csv", None).unwrap())
-        };
+        let open = |environment: &[(&str, &str)]| open("s3://bucket/a.csv", environment);
         let message = |outcome: Result<Place>| outcome.unwrap_err().to_string();
         assert_eq!(
             message(open(&[])),
@@ -647,8 +685,109 @@ mod opening {
         assert!(message(endpoint("http://store.example", &[])).contains("is not encrypted"));
         endpoint("http://store.example", &[("AWS_ALLOW_HTTP", "true")]).unwrap();
         assert!(message(endpoint("https://u:hunter2@h", &[])).contains("carries a user"));
-        assert!(!message(endpoint("https://u:hunter2@h", &[])).contains("hunter2"));
+        assert!(message(endpoint("https://h/?sig=hunter2", &[])).contains("has a query"));
         assert!(message(endpoint("store.example", &[])).contains("is no URL"));
+    }
+
+    #[test]
+    fn google_needs_credentials_from_the_given_environment() {
+        let uri = "gs://bucket/a.csv";
+        insta::assert_snapshot!(refusal(uri, &[]), @r"
+        no credentials for bucket `bucket`: `GOOGLE_SERVICE_ACCOUNT_KEY` is not set
+        hint: set `GOOGLE_SERVICE_ACCOUNT_KEY` to the JSON text of a key, or `GOOGLE_OAUTH_ACCESS_TOKEN` to a token, or `GOOGLE_SKIP_SIGNATURE=true` for a public bucket
+        ");
+        let named = ("GOOGLE_APPLICATION_CREDENTIALS", "/etc/hunter2.json");
+        insta::assert_snapshot!(refusal(uri, &[named]), @r#"
+        no credentials for bucket `bucket`: `GOOGLE_SERVICE_ACCOUNT_KEY` is not set
+        hint: set `GOOGLE_SERVICE_ACCOUNT_KEY` to the JSON text of a key, or `GOOGLE_OAUTH_ACCESS_TOKEN` to a token, or `GOOGLE_SKIP_SIGNATURE=true` for a public bucket
+        hint: the file in `GOOGLE_APPLICATION_CREDENTIALS` is not read; `GOOGLE_SERVICE_ACCOUNT_KEY="$(cat "$GOOGLE_APPLICATION_CREDENTIALS")"` hands it over
+        "#);
+        for wrong in ["hunter2", "\"hunter2\"", r#"{"private_key": "hunter2"}"#] {
+            let told = refusal(uri, &[("GOOGLE_SERVICE_ACCOUNT_KEY", wrong)]);
+            assert!(told.contains("is no key of a service account"), "{told}");
+        }
+        let token = ("GOOGLE_OAUTH_ACCESS_TOKEN", "hunter2");
+        assert_eq!(open(uri, &[token]).unwrap().path, Path::from("a.csv"));
+        open(uri, &[("GOOGLE_SKIP_SIGNATURE", "true")]).unwrap();
+        let endpoint = |url| open(uri, &[token, ("GOOGLE_ENDPOINT_URL", url)]);
+        endpoint("http://127.0.0.1:9000").unwrap();
+        let error = endpoint("http://store.example").unwrap_err().to_string();
+        assert!(error.contains("is not encrypted"), "{error}");
+    }
+
+    #[test]
+    fn azure_needs_an_account_and_credentials_from_the_given_environment() {
+        let (uri, whole) = (
+            "az://container/a.csv",
+            "abfss://container@mine.dfs.core.windows.net/a.csv",
+        );
+        insta::assert_snapshot!(refusal(uri, &[]), @r"
+        no account for container `container`: `AZURE_STORAGE_ACCOUNT` is not set
+        hint: set it, or name the account: `abfss://container@account.dfs.core.windows.net/key`
+        ");
+        let account = ("AZURE_STORAGE_ACCOUNT", "mine");
+        insta::assert_snapshot!(refusal(uri, &[account]), @r"
+        no credentials for container `container`: `AZURE_STORAGE_KEY` is not set
+        hint: set `AZURE_STORAGE_KEY`, or `AZURE_STORAGE_SAS_TOKEN`, or `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`, or `AZURE_SKIP_SIGNATURE=true` for a public container
+        ");
+        assert!(refusal(whole, &[]).contains("`AZURE_STORAGE_KEY` is not set"));
+        insta::assert_snapshot!(refusal(whole, &[("AZURE_STORAGE_ACCOUNT", "other")]), @r"
+        container `container` is in account `mine`, but `AZURE_STORAGE_ACCOUNT` names `other`
+        hint: the credentials in the environment are for one account; set all of them for the one that is meant
+        ");
+        let client = [
+            ("AZURE_TENANT_ID", "tenant"),
+            ("AZURE_CLIENT_SECRET", "hunter2"),
+        ];
+        assert!(refusal(whole, &client).contains("`AZURE_CLIENT_ID` is not set"));
+        let malformed = [account, ("AZURE_STORAGE_KEY", "hunter2!")];
+        assert!(refusal(uri, &malformed).contains("`AZURE_STORAGE_KEY` is malformed"));
+        let malformed = [account, ("AZURE_STORAGE_SAS_TOKEN", "hunter2")];
+        assert!(refusal(uri, &malformed).contains("`AZURE_STORAGE_SAS_TOKEN` is malformed"));
+
+        let id = ("AZURE_CLIENT_ID", "id");
+        open(whole, &[&client[..], &[id]].concat()).unwrap();
+        open(uri, &[account, ("AZURE_STORAGE_KEY", "aHVudGVyMg==")]).unwrap();
+        open(uri, &[account, ("AZURE_STORAGE_SAS_TOKEN", "?sig=hunter2")]).unwrap();
+        let place = open(uri, &[account, ("AZURE_SKIP_SIGNATURE", "true")]).unwrap();
+        assert_eq!(place.path, Path::from("a.csv"));
+    }
+
+    #[test]
+    fn oracle_needs_credentials_and_a_region_from_the_given_environment() {
+        let uri = "oci://bucket@tenancy/a.csv";
+        let (id, secret) = (
+            ("OCI_ACCESS_KEY_ID", "id"),
+            ("OCI_SECRET_ACCESS_KEY", "hunter2"),
+        );
+        insta::assert_snapshot!(refusal(uri, &[]), @r"
+        no credentials for bucket `bucket@tenancy`: `OCI_ACCESS_KEY_ID` is not set
+        hint: set `OCI_ACCESS_KEY_ID` and `OCI_SECRET_ACCESS_KEY` to a customer secret key, and `OCI_REGION`
+        ");
+        assert!(refusal(uri, &[id]).contains("`OCI_SECRET_ACCESS_KEY` is not set"));
+        assert!(refusal(uri, &[id, secret]).contains("`OCI_REGION` is not set"));
+        for wrong in ["evil.example/", "eu frankfurt"] {
+            let told = refusal(uri, &[id, secret, ("OCI_REGION", wrong)]);
+            assert!(told.contains("`OCI_REGION` is no region"), "{told}");
+        }
+        let region = ("OCI_REGION", "eu-frankfurt-1");
+        let place = open(uri, &[id, secret, region]).unwrap();
+        assert_eq!(place.path, Path::from("a.csv"));
+    }
+
+    /// The environment's account may be the one that the other URI names.
+    #[test]
+    fn containers_are_compared_whichever_account_they_name() {
+        let uri = |text: &str| Uri::parse(text, None).unwrap();
+        let (short, mine, theirs) = (
+            uri("az://container/a/b"),
+            uri("abfss://container@mine.dfs.core.windows.net/a"),
+            uri("abfss://container@theirs.dfs.core.windows.net/a"),
+        );
+        assert!(!mine.contains(&short));
+        assert!(mine.contains(&short.in_account_of(&mine)));
+        assert_eq!(mine.in_account_of(&theirs), mine);
+        assert_eq!(short.in_account_of(&uri("s3://a-b/c")), short);
     }
 
     #[test]
@@ -821,6 +960,28 @@ mod staged {
         write(dir.path(), "out/part-0.csv", "theirs");
         staging.commit(vec![file], 1).await.unwrap_err();
         assert_eq!(files(&dir.path().join("out")), set(&["part-0.csv"]));
+    }
+
+    /// Another run's marker is never replaced, and what this one completed is gone again.
+    #[tokio::test]
+    async fn of_two_runs_into_one_output_the_second_is_refused() {
+        let dir = TempDir::new().unwrap();
+        let place = output(dir.path());
+        let staging = Staging::begin(&place, Mode::ErrorIfExists, "r1")
+            .await
+            .unwrap();
+        let file = stage(&staging, "part-1.csv", "mine").await;
+        // Hidden as it is, nothing but the marker itself tells of the other run.
+        write(dir.path(), "out/_SUCCESS", "theirs");
+        let error = staging.commit(vec![file], 1).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Input);
+        insta::assert_snapshot!(told(&error, dir.path()), @r#"
+        output `DIR/out/` came to exist during the run: another run committed to it
+        hint: `mode = "append"` lets several runs add files to one output
+        "#);
+        let out = dir.path().join("out");
+        assert_eq!(files(&out), set(&["_SUCCESS"]));
+        assert_eq!(fs::read_to_string(out.join("_SUCCESS")).unwrap(), "theirs");
     }
 
     #[tokio::test]

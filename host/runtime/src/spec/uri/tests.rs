@@ -36,6 +36,18 @@ fn texts_have_one_canonical_form() {
         ("s3://bucket", "s3://bucket/"),
         ("S3://bucket/a%2Ab", "s3://bucket/a%2Ab"),
         ("s3://bucket/x#1", "s3://bucket/x%231"),
+        ("gs://bucket.example/a", "gs://bucket.example/a"),
+        ("GS://b_1/x/../a.csv", "gs://b_1/a.csv"),
+        ("az://container", "az://container/"),
+        ("az://my-container/a%20b.csv", "az://my-container/a%20b.csv"),
+        (
+            "abfss://data@Account1.DFS.core.windows.net/a/*.csv",
+            "abfss://data@account1.dfs.core.windows.net/a/*.csv",
+        ),
+        (
+            "oci://My.Bucket_1@tenancy/a/",
+            "oci://My.Bucket_1@tenancy/a/",
+        ),
         ("https://Example.COM:443/a.csv", "https://example.com/a.csv"),
         ("http://127.0.0.1:8080/a%20b", "http://127.0.0.1:8080/a%20b"),
         ("http://[::1]:9/a", "http://[::1]:9/a"),
@@ -71,7 +83,38 @@ fn wrong_texts_say_which_part_is_wrong() {
         ("s3://Bu/key", "bucket `Bu` is malformed"),
         ("s3:bucket/key", "`s3:` is not followed by `//`"),
         ("file://host/a", "names a host `host`"),
-        ("gs://bucket/a", "scheme `gs://` is not supported"),
+        ("gcs://bucket/a", "scheme `gcs://` is not supported"),
+        ("gs:///a", "names no bucket"),
+        ("gs://-bucket/a", "bucket `-bucket` is malformed"),
+        ("gs://Bucket/a", "bucket `Bucket` is malformed"),
+        ("gs://a..b/a", "bucket `a..b` is malformed"),
+        ("gs:bucket/a", "`gs:` is not followed by `//`"),
+        ("az:///a", "names no container"),
+        ("az://ab/a", "container `ab` is malformed"),
+        ("az://a--b/a", "container `a--b` is malformed"),
+        ("az://a.b/a", "container `a.b` is malformed"),
+        ("abfss://data/a", "names no account"),
+        ("abfss://@mine.dfs.core.windows.net/a", "names no container"),
+        ("abfss://data@/a", "host `` is no account's"),
+        (
+            "abfss://data@mine.blob.core.windows.net/a",
+            "host `mine.blob.core.windows.net` is no account's",
+        ),
+        (
+            "abfss://data@evil.com.dfs.core.windows.net/a",
+            "account `evil.com` is malformed",
+        ),
+        ("oci://bucket/a", "names no namespace"),
+        ("oci:///a", "names no bucket"),
+        ("oci://@tenancy/a", "names no bucket"),
+        ("oci://bucket@/a", "names no namespace"),
+        (
+            "oci://bucket@evil.example/a",
+            "namespace `evil.example` is malformed",
+        ),
+        ("oci://bucket@Tenancy/a", "namespace `Tenancy` is malformed"),
+        ("oci://..@tenancy/a", "bucket `..` is malformed"),
+        ("oci://b%2F@tenancy/a", "bucket `b%2F` is malformed"),
         ("s3a://bucket/a", "scheme `s3a://` is not supported"),
         ("https:///a", "names no host"),
         ("https://a b/c", "host `a b` is malformed"),
@@ -112,6 +155,12 @@ fn credentials_are_refused_and_not_repeated() {
         "s3://bucket/a?AWSAccessKeyId=hunter2",
         "file://hunter2@localhost/a",
         "https://host/a?x=1&sig=hunter2",
+        "gs://hunter2@bucket/a",
+        "az://container/a?sv=1&sig=hunter2",
+        "az://hunter2@container/a",
+        "abfss://user:hunter2@mine.dfs.core.windows.net/a",
+        "oci://key:hunter2@tenancy/a",
+        "oci://key@hunter2@tenancy/a",
     ] {
         let error = parse(text).unwrap_err();
         assert!(
@@ -173,6 +222,31 @@ fn unknown_scheme_gets_nearest() {
     );
 }
 
+/// What each wrong URI is told in full.
+#[test]
+fn every_wrong_part_gets_the_form_that_is_expected() {
+    let told = [
+        "gcs://bucket/a",
+        "azure://container/a",
+        "wasbs://container@mine.blob.core.windows.net/a",
+        "ftp://host/a",
+        "gs://Bucket/a",
+        "az://a--b/a",
+        "az://key@container/a",
+        "abfss://data/a",
+        "abfss://data@mine.blob.core.windows.net/a",
+        "abfss://data@mi-ne.dfs.core.windows.net/a",
+        "oci://bucket/a",
+        "oci://b!@tenancy/a",
+        "oci://bucket@Tenancy/a",
+    ]
+    .map(|text| {
+        let error = parse(text).unwrap_err();
+        format!("{text}\n  {error}\n  {}", error.hints().join("\n  "))
+    });
+    insta::assert_snapshot!(told.join("\n"));
+}
+
 #[test]
 fn a_web_address_names_one_file_where_it_is_relative_too() {
     let base = Uri::parse_folder("https://host/data").unwrap();
@@ -190,9 +264,19 @@ proptest! {
         let _ = parse(&text);
     }
 
+    /// An authority is shown as it was read, and nothing of it becomes another part of a request's address.
+    #[test]
+    fn authorities_read_back(text in "(s3|gs|az|abfss|oci)://[a-zA-Z0-9@.:%_-]{0,40}(\\.dfs\\.core\\.windows\\.net)?/a") {
+        if let Ok(uri) = parse(&text) {
+            prop_assert_eq!(uri.path(), "a");
+            prop_assert!(!uri.authority().contains(['/', '?', '#', '%', ':', ' ']));
+            prop_assert_eq!(parse(&uri.to_string()).unwrap(), uri);
+        }
+    }
+
     #[test]
     fn canonical_form_is_stable(
-        text in "(s3://bucket/|file:///|/|http://host/)?[a-z%20*?\\[\\]./#~ \u{e9}-]{0,30}"
+        text in "(s3://bucket/|gs://bucket/|az://container/|abfss://data@mine.dfs.core.windows.net/|oci://b@ns/|file:///|/|http://host/)?[a-z%20*?\\[\\]./#~ \u{e9}-]{0,30}"
     ) {
         if let Ok(uri) = parse(&text) {
             prop_assert!(!uri.path().split('/').any(|name| name == "." || name == ".."));

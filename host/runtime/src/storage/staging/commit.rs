@@ -2,7 +2,7 @@
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStoreExt};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
 use super::{Committed, CommittedFile, FinishedFile, SUCCESS, Staging, below, storage_error, take};
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ impl Staging {
         self.delete(old)
             .await
             .map_err(|error| error.context("remove what the output replaces"))?;
-        self.mark(&committed).await?;
+        self.mark(&committed, locations).await?;
         Ok(committed)
     }
 
@@ -90,12 +90,17 @@ impl Staging {
         };
         let what = format!("{}{}", self.place.uri, below(&self.place.path, &location));
         let error = storage_error(&what, error).context("complete a file");
+        Err(self.take_back(written, error).await)
+    }
+
+    /// Removes files that were completed for nothing; `error` says why.
+    async fn take_back(&self, written: Vec<Path>, error: Error) -> Error {
         match self.delete(written).await {
-            Ok(()) => Err(error),
-            Err(second) => Err(error.hint(format!(
+            Ok(()) => error,
+            Err(second) => error.hint(format!(
                 "some files of run `{}` may be left, since they could not be removed: {second}",
                 self.run_id
-            ))),
+            )),
         }
     }
 
@@ -109,18 +114,51 @@ impl Staging {
         }
     }
 
-    async fn mark(&self, committed: &Committed) -> Result<()> {
+    /// Writes the marker. Where the output may not exist yet, its marker may not either: of two runs that began side
+    /// by side, the second is refused here, by every store that can create what is absent in one step.
+    async fn mark(&self, committed: &Committed, locations: Vec<Path>) -> Result<()> {
         let failed = |error| {
-            storage_error(&format!("{}{SUCCESS}", self.place.uri), error).context("mark the output")
+            let what = format!("{}{SUCCESS}", self.place.uri.as_folder());
+            storage_error(&what, error).context("mark the output")
         };
         let text = serde_json::to_vec_pretty(committed)
             .map_err(|error| Error::internal("commit cannot be written as JSON").source(error))?;
-        self.place
-            .store
-            .put(&self.marker(), text.into())
-            .await
-            .map(drop)
-            .map_err(failed)
+        let (store, marker) = (&self.place.store, self.marker());
+        let payload = PutPayload::from(text);
+        if self.mode == Mode::ErrorIfExists {
+            match store
+                .put_opts(&marker, payload.clone(), PutMode::Create.into())
+                .await
+            {
+                Err(StoreError::NotImplemented { .. }) => {}
+                Err(StoreError::AlreadyExists { .. }) => {
+                    // The answer to a first try may have been lost, and this one be to a second.
+                    if self.is_marked(&payload).await {
+                        return Ok(());
+                    }
+                    let error = Error::input(format!(
+                        "output `{}` came to exist during the run: another run committed to it",
+                        self.place.uri
+                    ))
+                    .hint("`mode = \"append\"` lets several runs add files to one output");
+                    return Err(self.take_back(locations, error).await);
+                }
+                outcome => return outcome.map(drop).map_err(failed),
+            }
+        }
+        store.put(&marker, payload).await.map(drop).map_err(failed)
+    }
+
+    /// Whether the marker is the one that this run writes, which its id makes unique.
+    async fn is_marked(&self, payload: &PutPayload) -> bool {
+        let Ok(found) = self.place.store.get(&self.marker()).await else {
+            return false;
+        };
+        found.meta.size == payload.content_length() as u64
+            && found
+                .bytes()
+                .await
+                .is_ok_and(|bytes| payload.iter().flatten().eq(bytes.iter()))
     }
 
     fn marker(&self) -> Path {

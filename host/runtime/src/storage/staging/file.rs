@@ -8,8 +8,9 @@ use object_store::{Error as StoreError, PutPayload};
 use std::sync::PoisonError;
 use tokio::task::JoinSet;
 
-use super::{Slot, storage_error};
+use super::{Place, Slot, storage_error};
 use crate::error::{Error, Result};
+use crate::spec::Scheme;
 
 /// Parts of one file that are under way at once: one travels while the next is filled.
 const PARTS_IN_FLIGHT_MAX: usize = 3;
@@ -25,6 +26,8 @@ pub struct StagedFile {
     location: Path,
     slot: Slot,
     part_bytes: usize,
+    /// Whether a file without a byte is one empty part; otherwise it has no part.
+    empty_part: bool,
     pending: Vec<Bytes>,
     pending_bytes: usize,
     parts: usize,
@@ -70,14 +73,16 @@ impl StagedFile {
         what: String,
         location: Path,
         slot: Slot,
-        part_bytes: usize,
+        place: &Place,
     ) -> Self {
         Self {
             relative,
             what,
             location,
             slot,
-            part_bytes: part_bytes.max(1),
+            part_bytes: place.part_bytes.max(1),
+            // An upload without any part is no file to S3, and an empty part is refused by Azure.
+            empty_part: place.uri.scheme() != Scheme::Az,
             pending: Vec::new(),
             pending_bytes: 0,
             parts: 0,
@@ -120,8 +125,7 @@ impl StagedFile {
     ///
     /// As [`write`](Self::write).
     pub async fn finish(mut self) -> Result<FinishedFile> {
-        // An upload without any part is no file to some stores.
-        if self.pending_bytes > 0 || self.parts == 0 {
+        if self.pending_bytes > 0 || (self.parts == 0 && self.empty_part) {
             self.send().await?;
         }
         while !self.in_flight.is_empty() {

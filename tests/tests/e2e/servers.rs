@@ -1,0 +1,235 @@
+//! Servers of buckets and containers, on ports of their own, for as long as they live.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use crate::project::root;
+
+/// Who may sign requests to [`Server::of_s3`].
+pub(crate) const KEY: &str = "AKIDEXAMPLE";
+pub(crate) const SECRET: &str = "not-much-of-a-secret";
+
+/// Who may send requests to [`Server::of_google`].
+pub(crate) const TOKEN: &str = "not-much-of-a-token";
+
+/// A server of the buckets in a temporary folder.
+pub(crate) struct Server {
+    folder: TempDir,
+    /// Where it listens, as `http://host:port`.
+    pub(crate) address: String,
+    _runtime: Runtime,
+}
+
+impl Server {
+    /// A server that speaks the protocol of S3 and checks signatures.
+    pub(crate) fn of_s3() -> Self {
+        Self::start(
+            |builder| builder.set_auth(SimpleAuth::from_single(KEY, SECRET)),
+            |_| true,
+        )
+    }
+
+    /// A server that speaks the XML interface of Google's Cloud Storage. It is S3's but for the names of two headers; no
+    /// emulator that can be installed without containers knows its uploads in parts.
+    pub(crate) fn of_google() -> Self {
+        Self::start(|_| (), from_google)
+    }
+
+    fn start(
+        configure: impl FnOnce(&mut S3ServiceBuilder),
+        admits: fn(&mut Request<Incoming>) -> bool,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let files = s3s_fs::FileSystem::new(folder.path()).unwrap();
+        let mut builder = S3ServiceBuilder::new(files);
+        configure(&mut builder);
+        let service = builder.build();
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move {
+            while let Ok((socket, _)) = listener.accept().await {
+                let service = service.clone();
+                tokio::spawn(async move {
+                    let answer = service_fn(|request| answer(&service, request, admits));
+                    let connection =
+                        http1::Builder::new().serve_connection(TokioIo::new(socket), answer);
+                    // A client that goes away is no concern of the server.
+                    let _ = connection.await;
+                });
+            }
+        });
+        Self {
+            folder,
+            address,
+            _runtime: runtime,
+        }
+    }
+
+    /// Makes an empty bucket.
+    pub(crate) fn make(&self, bucket: &str) {
+        std::fs::create_dir_all(self.folder.path().join(bucket)).unwrap();
+    }
+
+    /// Makes a bucket with one object.
+    pub(crate) fn put(&self, bucket: &str, key: &str, content: &str) {
+        let path = self.folder.path().join(bucket).join(key);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Every object of a bucket, as path and size.
+    pub(crate) fn objects(&self, bucket: &str) -> Vec<(String, u64)> {
+        let mut found = Vec::new();
+        walk(&self.folder.path().join(bucket), "", &mut found);
+        found.sort();
+        found
+    }
+}
+
+async fn answer(
+    service: &S3Service,
+    mut request: Request<Incoming>,
+    admits: fn(&mut Request<Incoming>) -> bool,
+) -> Result<s3s::HttpResponse, s3s::HttpError> {
+    if admits(&mut request) {
+        return service.call(request.map(s3s::Body::from)).await;
+    }
+    let mut refusal = Response::new(s3s::Body::empty());
+    *refusal.status_mut() = StatusCode::UNAUTHORIZED;
+    Ok(refusal)
+}
+
+/// Says in the words of S3 what a request asks of Google's service; false if it carries no token that is known.
+fn from_google(request: &mut Request<Incoming>) -> bool {
+    let headers = request.headers_mut();
+    let absent = headers.remove("x-goog-if-generation-match");
+    if absent.is_some_and(|generation| generation == "0") {
+        headers.insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+    }
+    let token = headers.remove(AUTHORIZATION);
+    token.is_some_and(|token| token == format!("Bearer {TOKEN}"))
+}
+
+fn walk(folder: &Path, prefix: &str, found: &mut Vec<(String, u64)>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().unwrap().is_dir() {
+            walk(&entry.path(), &format!("{name}/"), found);
+        } else {
+            found.push((name, entry.metadata().unwrap().len()));
+        }
+    }
+}
+
+/// Azurite, which is Microsoft's emulator of Azure Blob Storage.
+pub(crate) struct Azurite {
+    process: Child,
+    node: PathBuf,
+    /// Where its only account is found, as `http://host:port/account`.
+    pub(crate) endpoint: String,
+}
+
+impl Azurite {
+    /// The only account.
+    pub(crate) const ACCOUNT: &str = "tests";
+    /// Its key: the Base64 of some bytes.
+    pub(crate) const KEY: &str = "bm90LW11Y2gtb2YtYS1zZWNyZXQ=";
+
+    /// Starts it; none where it is not installed, which is said.
+    pub(crate) fn start() -> Option<Self> {
+        let path = |name| std::env::var_os(name).map(PathBuf::from);
+        let (Some(node), Some(main)) = (path("SLUICE_TEST_NODE"), path("SLUICE_TEST_AZURITE"))
+        else {
+            eprintln!(
+                "*** SKIPPED: Azure, for want of Azurite; `cargo xtask test` installs it ***"
+            );
+            return None;
+        };
+        let mut process = Command::new(&node)
+            .arg(main)
+            .args(["--blobHost", "127.0.0.1", "--blobPort", "0", "--silent"])
+            .args([
+                "--inMemoryPersistence",
+                "--skipApiVersionCheck",
+                "--disableTelemetry",
+            ])
+            .env(
+                "AZURITE_ACCOUNTS",
+                format!("{}:{}", Self::ACCOUNT, Self::KEY),
+            )
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let address = lines.find_map(|line| {
+            let line = line.unwrap();
+            let (_, address) = line.split_once("successfully listens on ")?;
+            Some(address.trim().to_owned())
+        });
+        // A pipe that nobody reads would stop it.
+        thread::spawn(move || lines.for_each(drop));
+        Some(Self {
+            process,
+            node,
+            endpoint: format!("{}/{}", address.unwrap(), Self::ACCOUNT),
+        })
+    }
+
+    /// Makes an empty container.
+    pub(crate) fn make(&self, container: &str) {
+        self.ask("PUT", &format!("/{container}?restype=container"), "");
+    }
+
+    /// Makes one blob.
+    pub(crate) fn put(&self, container: &str, key: &str, content: &str) {
+        self.ask("PUT", &format!("/{container}/{key}"), content);
+    }
+
+    /// The names of all blobs of a container, in order.
+    pub(crate) fn names(&self, container: &str) -> Vec<String> {
+        let listing = self.ask(
+            "GET",
+            &format!("/{container}?restype=container&comp=list"),
+            "",
+        );
+        let names = listing.split("<Name>").skip(1);
+        names
+            .map(|rest| rest.split('<').next().unwrap().to_owned())
+            .collect()
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let script = root().join("tests/tests/e2e/azure.mjs");
+        let asked = Command::new(&self.node)
+            .arg(script)
+            .args([&self.endpoint, Self::KEY, method, path, body])
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&asked.stdout).into_owned();
+        assert!(asked.status.success(), "{method} {path}: {told}");
+        told
+    }
+}
+
+impl Drop for Azurite {
+    fn drop(&mut self) {
+        // It has nothing to keep.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
