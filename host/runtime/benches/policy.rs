@@ -1,10 +1,6 @@
 //! What a decision costs, warm, and what a snapshot costs.
 
-#![expect(
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a bench fails by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "a bench fails by panicking")]
 
 use std::fmt::Write as _;
 use std::hint::black_box;

@@ -1,5 +1,6 @@
 //! Cedar itself: its schema, its policies from text, their validation.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -38,12 +39,38 @@ pub(super) fn schema() -> Result<&'static Schema> {
     validator().map(Validator::schema)
 }
 
+/// Types of entities that requests name. To parse the name of one takes as long as to evaluate ten policies.
+static TYPES: LazyLock<BTreeMap<&str, EntityTypeName>> = LazyLock::new(|| {
+    let names = [
+        "Action",
+        "Application",
+        "Bucket",
+        "Clock",
+        "Column",
+        "DynamicGroup",
+        "Group",
+        "Host",
+        "Log",
+        "Object",
+        "Prefix",
+        "Random",
+        "Run",
+        "Secret",
+        "User",
+    ];
+    let parse = |name| Some((name, format!("{NAMESPACE}::{name}").parse().ok()?));
+    names.into_iter().filter_map(parse).collect()
+});
+
 /// The entity of a type and a name.
 pub(super) fn uid(ty: &str, name: &str) -> Result<EntityUid> {
-    let ty: EntityTypeName = format!("{NAMESPACE}::{ty}")
-        .parse()
-        .map_err(|_| Error::internal(format!("`{ty}` is no type of entity")))?;
-    Ok(EntityUid::from_type_name_and_id(ty, EntityId::new(name)))
+    let ty = TYPES
+        .get(ty)
+        .ok_or_else(|| Error::internal(format!("`{ty}` is no type of entity")))?;
+    Ok(EntityUid::from_type_name_and_id(
+        ty.clone(),
+        EntityId::new(name),
+    ))
 }
 
 /// A policy of a syntax tree.

@@ -262,7 +262,7 @@ impl Snapshot {
 
     fn add(&mut self, file: &PolicyFile) -> Result<()> {
         let layer = self.layers.entry(file.layer).or_default();
-        let own = uids_of(&self.entity)?;
+        let own = uids_of(&self.entity);
         for statement in &file.statements {
             let trees = match statement.body.compile(Scope::Of(&self.principal)) {
                 Ok(trees) => trees,
@@ -451,9 +451,9 @@ fn resource_entity(resource: &Resource) -> Result<Entity> {
 }
 
 /// The principal and whatever it is in.
-fn uids_of(entity: &Entity) -> Result<HashSet<EntityUid>> {
+fn uids_of(entity: &Entity) -> HashSet<EntityUid> {
     let (own, _, parents) = entity.clone().into_inner();
-    Ok(parents.into_iter().chain([own]).collect())
+    parents.into_iter().chain([own]).collect()
 }
 
 /// Whether the head of a policy leaves it open that it is about the principal.

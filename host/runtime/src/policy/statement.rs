@@ -67,7 +67,7 @@ impl Statement {
         } else {
             fields
                 .required("principal")
-                .and_then(|node| each(node, problems, |text| Who::parse(text)))
+                .and_then(|node| each(node, problems, Who::parse))
         };
         let actions = fields.required("action").and_then(|node| {
             each(node, problems, |text| {

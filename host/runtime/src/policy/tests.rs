@@ -290,7 +290,7 @@ fn variables_stand_for_one_literal_name() {
     let both = |text: &str| policies(&[(Layer::Identity, text), (Layer::Application, text)]);
     let get = |policies: &Policies, env: &str, resource: &str| {
         let Principal::Run(mut identity) = run() else {
-            unreachable!()
+            panic!("a run is a run")
         };
         identity.tags.insert("env".to_owned(), env.to_owned());
         ask(policies, &Principal::Run(identity), "object:get", resource)

@@ -6,8 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
-use super::super::*;
 use super::reference::{self, Asked, Asker, Said};
+use crate::policy::{
+    Action, Context, Layer, Policies, PolicyFile, Principal, Request, RunIdentity, Syntax,
+};
 
 /// Sets of statements that are compared with the reference. Each is asked every question by everybody: 10^5 decisions.
 const SETS_COMPARED: u32 = 1_000;

@@ -78,7 +78,7 @@ fn holds(said: &Said, who: &Asker, asked: &Asked) -> bool {
         && said
             .conditions
             .iter()
-            .all(|(operator, key, value)| condition(operator, key, value, said.allow, who, asked))
+            .all(|named| condition(named, said.allow, who, asked))
 }
 
 /// Whether a text with stars matches another.
@@ -114,9 +114,7 @@ fn names(pattern: &str, who: &Asker, asked: &Asked) -> bool {
 }
 
 fn condition(
-    operator: &str,
-    key: &str,
-    value: &Value,
+    (operator, key, value): &(&str, &str, Value),
     allow: bool,
     who: &Asker,
     asked: &Asked,
@@ -126,13 +124,13 @@ fn condition(
         .get(key)
         .or_else(|| who.values.get(key))
         .copied();
-    if operator == "Null" {
+    if *operator == "Null" {
         return found.is_none() == value.as_bool().unwrap();
     }
     let base = operator.trim_end_matches("IfExists");
     let negated = base.contains("Not");
     let Some(found) = found else {
-        return base != operator || negated && !allow;
+        return base != *operator || negated && !allow;
     };
     let values = value
         .as_array()
@@ -154,7 +152,7 @@ fn condition(
             "IpAddress" | "NotIpAddress" => {
                 found.starts_with(&text.replace("0.0.0/8", "").replace("0.0/16", ""))
             }
-            other => unreachable!("{other}"),
+            other => panic!("{other}"),
         }
     });
     any != negated
