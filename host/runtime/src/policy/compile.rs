@@ -65,6 +65,13 @@ fn principal(who: &Who) -> Value {
 }
 
 fn actions(actions: &[Action]) -> Value {
+    // Where it can be said without a list, the list is not built at every decision.
+    if actions.len() == Action::ALL.len() {
+        return json!({ "op": "All" });
+    }
+    if let [one] = actions {
+        return json!({ "op": "==", "entity": entity("Action", one.as_str()) });
+    }
     let entities: Vec<Value> = actions
         .iter()
         .map(|action| entity("Action", action.as_str()))

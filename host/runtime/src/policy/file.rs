@@ -37,7 +37,6 @@ pub enum Syntax {
 impl Syntax {
     /// The syntax by the end of a file's name.
     #[must_use]
-    #[must_use]
     pub fn of(name: &str) -> Option<Self> {
         match name.rsplit_once('.')?.1 {
             "toml" => Some(Self::Toml),
