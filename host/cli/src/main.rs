@@ -10,6 +10,7 @@ mod interrupt;
 mod limits;
 mod place;
 mod plugin;
+mod policy;
 mod progress;
 mod report;
 mod run;
@@ -42,6 +43,8 @@ enum Task {
     Schema(schema::Arguments),
     #[command(subcommand)]
     Plugin(plugin::Task),
+    #[command(subcommand)]
+    Policy(policy::Task),
 }
 
 fn main() -> ExitCode {
@@ -65,5 +68,6 @@ fn run(task: Task, json: bool) -> report::Outcome {
         Task::Head(arguments) => head::head(&arguments, json),
         Task::Schema(arguments) => schema::schema(&arguments, json),
         Task::Plugin(task) => plugin::run(&task, json),
+        Task::Policy(task) => policy::run(&task, json),
     }
 }

@@ -11,6 +11,8 @@ pub mod limits;
 pub mod columns;
 pub mod spec;
 
+pub mod policy;
+
 pub mod sandbox;
 pub mod storage;
 

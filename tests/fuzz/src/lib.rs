@@ -8,18 +8,21 @@
 mod columns;
 mod files;
 mod plugin;
+mod policy;
 mod spec;
 
 /// A target and its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("application", spec::application),
     ("uri", spec::uri),
     ("schema", spec::schema),
     ("columns", columns::columns),
     ("plugin", plugin::plugin),
+    ("policy", policy::policy),
+    ("resource", policy::resource),
     ("text", files::text),
     ("binary", files::binary),
 ];

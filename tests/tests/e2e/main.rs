@@ -24,6 +24,7 @@ mod languages;
 mod order;
 mod output;
 mod peers;
+mod policy;
 mod profile;
 mod project;
 mod python;

@@ -5,9 +5,10 @@ use crate::lexer::{Token, mask, tokens, without_tests};
 use crate::report;
 
 /// The order of the modules of `host/runtime/src`; modules of one layer do not know each other.
-const LAYERS: [&[&str]; 6] = [
+const LAYERS: [&[&str]; 7] = [
     &["error", "limits"],
     &["columns", "spec"],
+    &["policy"],
     &["sandbox", "storage"],
     &["schedule"],
     &["engine"],

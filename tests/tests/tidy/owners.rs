@@ -6,7 +6,7 @@ use crate::report;
 
 /// A crate and the only paths that may name it. A path that goes through another crate's re-export,
 /// such as `datafusion::object_store`, belongs to that crate.
-const OWNERS: [(&str, &[&str]); 16] = [
+const OWNERS: [(&str, &[&str]); 17] = [
     (
         "wasmtime",
         &["host/runtime/src/sandbox/", "host/runtime/benches/epochs"],
@@ -17,6 +17,7 @@ const OWNERS: [(&str, &[&str]); 16] = [
         &["host/runtime/src/sandbox/profile"],
     ),
     ("datafusion", &["host/runtime/src/engine/"]),
+    ("cedar_policy", &["host/runtime/src/policy/"]),
     ("object_store", &["host/runtime/src/storage/"]),
     (
         "cap_std",

@@ -8,8 +8,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-pub(super) use fields::Fields;
-pub(super) use problems::{Problems, hint_at};
+pub(crate) use fields::Fields;
+pub(crate) use problems::{Problems, hint_at};
 
 use super::parameter::{ParameterType, Value};
 use super::quantity;
@@ -20,13 +20,13 @@ const BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) span: Range<usize>,
-    pub(super) kind: Kind,
+pub(crate) struct Node {
+    pub(crate) span: Range<usize>,
+    pub(crate) kind: Kind,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     String(String),
     Integer(i64),
     Float(f64),
@@ -43,10 +43,10 @@ pub(super) enum Kind {
 
 /// A key and its value.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
-    pub(super) span: Range<usize>,
-    pub(super) value: Node,
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) span: Range<usize>,
+    pub(crate) value: Node,
 }
 
 /// Reads a document.
@@ -54,7 +54,7 @@ pub(super) struct Entry {
 /// # Errors
 ///
 /// Fails with every syntax error of the text.
-pub(super) fn parse(text: &str, origin: &str) -> Result<Node> {
+pub(crate) fn parse(text: &str, origin: &str) -> Result<Node> {
     if text.len() > BYTES_MAX {
         let max = quantity::format_size(BYTES_MAX as u64);
         return Err(Error::input(format!("`{origin}` is larger than {max}")));
@@ -115,7 +115,7 @@ fn convert_table(table: DeTable<'_>, problems: &Problems) -> Kind {
 
 impl Node {
     /// What it is, with its article.
-    pub(super) const fn description(&self) -> &'static str {
+    pub(crate) const fn description(&self) -> &'static str {
         match &self.kind {
             Kind::String(_) => "a string",
             Kind::Integer(_) => "an integer",
@@ -145,7 +145,7 @@ impl Node {
     }
 
     /// A string, or any parameter as text.
-    pub(super) fn string(&self, problems: &Problems) -> Option<String> {
+    pub(crate) fn string(&self, problems: &Problems) -> Option<String> {
         match &self.kind {
             Kind::String(text) => Some(text.clone()),
             Kind::Given(value) => Some(value.to_string()),
@@ -153,7 +153,7 @@ impl Node {
         }
     }
 
-    pub(super) fn bool(&self, problems: &Problems) -> Option<bool> {
+    pub(crate) fn bool(&self, problems: &Problems) -> Option<bool> {
         match &self.kind {
             Kind::Bool(value) | Kind::Given(Value::Bool(value)) => Some(*value),
             _ => self.mismatch("`true` or `false`", problems),
@@ -161,7 +161,7 @@ impl Node {
     }
 
     /// An integer within bounds.
-    pub(super) fn integer(&self, min: u64, max: u64, problems: &Problems) -> Option<u64> {
+    pub(crate) fn integer(&self, min: u64, max: u64, problems: &Problems) -> Option<u64> {
         let (Kind::Integer(value) | Kind::Given(Value::Int(value))) = &self.kind else {
             return self.mismatch("an integer", problems);
         };
@@ -176,7 +176,7 @@ impl Node {
     }
 
     /// One ASCII character, as its byte.
-    pub(super) fn character(&self, problems: &Problems) -> Option<u8> {
+    pub(crate) fn character(&self, problems: &Problems) -> Option<u8> {
         let text = self.string(problems)?;
         match text.as_bytes() {
             [byte] if byte.is_ascii() && !matches!(byte, b'\r' | b'\n' | 0) => Some(*byte),
@@ -192,7 +192,7 @@ impl Node {
     }
 
     /// One of some words.
-    pub(super) fn choice<T: Copy>(&self, words: &[(&str, T)], problems: &Problems) -> Option<T> {
+    pub(crate) fn choice<T: Copy>(&self, words: &[(&str, T)], problems: &Problems) -> Option<T> {
         let text = self.string(problems)?;
         let found = words.iter().find(|(word, _)| *word == text);
         if found.is_none() {
@@ -204,21 +204,21 @@ impl Node {
     }
 
     /// The elements of an array.
-    pub(super) fn array(&self, expected: &str, problems: &Problems) -> Option<&[Self]> {
+    pub(crate) fn array(&self, expected: &str, problems: &Problems) -> Option<&[Self]> {
         match &self.kind {
             Kind::Array(values) => Some(values),
             _ => self.mismatch(expected, problems),
         }
     }
 
-    pub(super) fn strings(&self, problems: &Problems) -> Option<Vec<String>> {
+    pub(crate) fn strings(&self, problems: &Problems) -> Option<Vec<String>> {
         let values = self.array("an array of strings", problems)?;
         let strings: Vec<_> = values.iter().map(|value| value.string(problems)).collect();
         strings.into_iter().collect()
     }
 
     /// The entries of a table.
-    pub(super) fn table(&self, what: &str, problems: &Problems) -> Option<&[Entry]> {
+    pub(crate) fn table(&self, what: &str, problems: &Problems) -> Option<&[Entry]> {
         match &self.kind {
             Kind::Table(entries) => Some(entries),
             _ => self.mismatch(&format!("a table for {what}"), problems),
@@ -226,7 +226,7 @@ impl Node {
     }
 
     /// A value of a parameter's type; an integer is a float as well.
-    pub(super) fn value(&self, ty: ParameterType, problems: &Problems) -> Option<Value> {
+    pub(crate) fn value(&self, ty: ParameterType, problems: &Problems) -> Option<Value> {
         let value = match (&self.kind, ty) {
             (Kind::Integer(value), ParameterType::Int) => Some(Value::Int(*value)),
             (Kind::Integer(value), ParameterType::Float) => ty.parse(&value.to_string()).ok(),
@@ -256,7 +256,7 @@ impl Node {
     }
 
     /// The value as JSON.
-    pub(super) fn json(&self, problems: &Problems) -> Option<serde_json::Value> {
+    pub(crate) fn json(&self, problems: &Problems) -> Option<serde_json::Value> {
         match &self.kind {
             Kind::String(text) | Kind::Datetime(text) => Some(text.clone().into()),
             Kind::Integer(value) => Some((*value).into()),

@@ -35,5 +35,8 @@ pub use quantity::{format_size, parse_duration, parse_size};
 pub use schema::{parse_schema, schema_to_toml};
 pub use uri::{Scheme, Uri};
 
+pub(crate) use document::{Entry, Fields, Kind, Node, Problems, parse as parse_document};
+pub(crate) use quantity::clip;
+
 #[cfg(test)]
 mod tests;

@@ -104,7 +104,7 @@ fn scaled(number: &str, factor: u64) -> Option<u64> {
 }
 
 /// As much of a wrong text as an error should repeat.
-pub(super) fn clip(text: &str) -> String {
+pub(crate) fn clip(text: &str) -> String {
     const CHARS_MAX: usize = 80;
     let mut clipped: String = text
         .chars()

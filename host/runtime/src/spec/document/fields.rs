@@ -7,16 +7,16 @@ use crate::spec::quantity::clip;
 
 /// The fields of a table; a key that is not known is a problem at once.
 #[derive(Debug)]
-pub(in crate::spec) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     what: &'static str,
     span: Range<usize>,
     entries: &'a [Entry],
-    pub(in crate::spec) problems: &'a Problems,
+    pub(crate) problems: &'a Problems,
 }
 
 impl<'a> Fields<'a> {
     /// The fields of `node`, which is `what`, and stands at `span` for errors about the whole.
-    pub(in crate::spec) fn new(
+    pub(crate) fn new(
         node: &'a Node,
         span: &Range<usize>,
         what: &'static str,
@@ -38,16 +38,16 @@ impl<'a> Fields<'a> {
         })
     }
 
-    pub(in crate::spec) fn entry(&self, key: &str) -> Option<&'a Entry> {
+    pub(crate) fn entry(&self, key: &str) -> Option<&'a Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
-    pub(in crate::spec) fn get(&self, key: &str) -> Option<&'a Node> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'a Node> {
         self.entry(key).map(|entry| &entry.value)
     }
 
     /// A field that has to be there.
-    pub(in crate::spec) fn required(&self, key: &str) -> Option<&'a Node> {
+    pub(crate) fn required(&self, key: &str) -> Option<&'a Node> {
         let node = self.get(key);
         if node.is_none() {
             self.problems
@@ -57,13 +57,13 @@ impl<'a> Fields<'a> {
     }
 
     /// A problem with the table as a whole, such as `has no from`.
-    pub(in crate::spec) fn whole(&self, message: &str, hint: &str) {
+    pub(crate) fn whole(&self, message: &str, hint: &str) {
         self.problems
             .add_with_hint(&self.span, format!("{} {message}", self.what), hint);
     }
 
     /// What `read` makes of a field, or `default` where there is none. None after a problem.
-    pub(in crate::spec) fn or<T>(
+    pub(crate) fn or<T>(
         &self,
         key: &str,
         default: T,
@@ -73,17 +73,17 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that may be absent.
-    pub(in crate::spec) fn text_or_empty(&self, key: &str) -> Option<String> {
+    pub(crate) fn text_or_empty(&self, key: &str) -> Option<String> {
         self.or(key, String::new(), |node| node.string(self.problems))
     }
 
     /// Texts that may be absent.
-    pub(in crate::spec) fn strings_or_empty(&self, key: &str) -> Option<Vec<String>> {
+    pub(crate) fn strings_or_empty(&self, key: &str) -> Option<Vec<String>> {
         self.or(key, Vec::new(), |node| node.strings(self.problems))
     }
 
     /// Refuses keys that mean nothing here, and says why.
-    pub(in crate::spec) fn refuse(&self, keys: &[&str], why: &str) {
+    pub(crate) fn refuse(&self, keys: &[&str], why: &str) {
         for key in keys {
             if let Some(entry) = self.entry(key) {
                 self.problems.add(&entry.span, format!("`{key}` {why}"));

@@ -28,14 +28,14 @@ struct Problem {
 
 /// A list that grows while a document is read.
 #[derive(Debug, Default)]
-pub(in crate::spec) struct Problems(RefCell<Vec<Problem>>);
+pub(crate) struct Problems(RefCell<Vec<Problem>>);
 
 impl Problems {
-    pub(in crate::spec) fn add(&self, span: &Range<usize>, message: impl Into<String>) {
+    pub(crate) fn add(&self, span: &Range<usize>, message: impl Into<String>) {
         self.push(span, message.into(), None);
     }
 
-    pub(in crate::spec) fn add_with_hint(
+    pub(crate) fn add_with_hint(
         &self,
         span: &Range<usize>,
         message: impl Into<String>,
@@ -45,7 +45,7 @@ impl Problems {
     }
 
     /// `message` says that `name` is none of the known; hints at the nearest, and else lists them.
-    pub(in crate::spec) fn add_unknown(
+    pub(crate) fn add_unknown(
         &self,
         span: &Range<usize>,
         message: impl Into<String>,
@@ -56,7 +56,7 @@ impl Problems {
     }
 
     /// As `add_with_hint`, for a text that carries credentials: it is not shown.
-    pub(in crate::spec) fn add_secret(
+    pub(crate) fn add_secret(
         &self,
         span: &Range<usize>,
         message: impl Into<String>,
@@ -81,7 +81,7 @@ impl Problems {
     }
 
     /// Fails if there are any, with all of them in the order of the text.
-    pub(in crate::spec) fn into_result(self, text: &str, origin: &str) -> Result<()> {
+    pub(crate) fn into_result(self, text: &str, origin: &str) -> Result<()> {
         let mut problems = self.0.into_inner();
         problems.sort_by_key(|problem| problem.span.start);
         problems.dedup_by(|a, b| a.span == b.span && a.message == b.message);
@@ -104,7 +104,7 @@ impl Problems {
 }
 
 /// The likeliest of the known names, or all of them if none is alike and they are few.
-pub(in crate::spec) fn hint_at(name: &str, known: &[&str]) -> Option<String> {
+pub(crate) fn hint_at(name: &str, known: &[&str]) -> Option<String> {
     if let Some(nearest) = nearest(name, known.iter().copied()) {
         return Some(format!("did you mean `{nearest}`?"));
     }

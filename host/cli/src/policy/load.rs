@@ -1,0 +1,37 @@
+//! Policy files from disk.
+
+use std::path::Path;
+
+use sluicegate::error::{Error, Result};
+use sluicegate::policy::{Layer, Policies, PolicyFile, Syntax};
+
+use crate::place;
+
+/// A policy file and its text.
+pub(super) fn file(path: &Path, layer: Option<Layer>) -> Result<(PolicyFile, String)> {
+    let name = path.display().to_string();
+    let syntax = Syntax::of(&name).ok_or_else(|| {
+        Error::input(format!("`{name}` is no policy file"))
+            .hint("the names of policy files end in `.toml`, `.json` or `.cedar`")
+    })?;
+    let text = place::read_text(path)?;
+    let file = PolicyFile::parse(&text, &name, syntax, layer)?;
+    Ok((file, text))
+}
+
+/// The policies of files, each named by its path from `folder`, perhaps with `LAYER=` before it.
+pub(super) fn policies(names: &[String], folder: &Path) -> Result<Policies> {
+    let read = |name: &String| {
+        let (layer, path) = match name.split_once('=') {
+            Some((word, path)) => match Layer::parse(word) {
+                Some(layer) => (Some(layer), path),
+                None => (None, name.as_str()),
+            },
+            None => (None, name.as_str()),
+        };
+        Ok(file(&folder.join(path), layer)?.0)
+    };
+    Ok(Policies::new(
+        names.iter().map(read).collect::<Result<_>>()?,
+    ))
+}

@@ -1,0 +1,364 @@
+//! Resources in one canonical form, and the patterns that statements name them by.
+
+use std::fmt;
+
+use super::vocabulary::{Action, ResourceKind};
+use crate::error::{Error, Result};
+use crate::spec::{clip, nearest};
+
+/// Bytes of a resource: a key of S3 has at most 1,024, and a bucket's name 63.
+pub const RESOURCE_BYTES_MAX: usize = 1_200;
+
+/// Names in a path: as many folders as anybody nests, and few enough to look each up.
+pub const SEGMENTS_MAX: usize = 64;
+
+/// One thing that a principal wants to act on, in canonical form.
+///
+/// Two texts name the same thing exactly if they are equal: hosts are in lower case with their port, paths have no
+/// empty name, no `.` and no `..`, nothing hides behind `%` and no character is invisible.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Resource {
+    pub(super) kind: ResourceKind,
+    /// Without the kind: `bucket/key`, `host:port`, or a name.
+    pub(super) name: String,
+    /// Whether a folder is meant, which is listed.
+    pub(super) folder: bool,
+}
+
+/// Why a text is no resource.
+type Flaw = String;
+
+impl Resource {
+    /// Reads what `action` is to act on, such as `bucket:raw/sales/x.csv`. Listing takes a folder, with or without a
+    /// slash at its end.
+    ///
+    /// # Errors
+    ///
+    /// Fails with what is wrong with the text, also where it is another kind than the action takes.
+    pub fn parse(text: &str, action: Action) -> Result<Self> {
+        Self::read(text, action).map_err(|flaw| {
+            let form = form(action.kind());
+            Error::input(flaw).hint(format!("`{action}` acts on a resource such as `{form}`"))
+        })
+    }
+
+    fn read(text: &str, action: Action) -> Result<Self, Flaw> {
+        let (kind, name) = split(text)?;
+        if kind != action.kind() {
+            return Err(format!("`{}` is nothing for `{action}`", clip(text)));
+        }
+        let folder = action == Action::ObjectList;
+        let name = match kind {
+            ResourceKind::Bucket | ResourceKind::Column => {
+                let path = if folder {
+                    name.strip_suffix('/').unwrap_or(name)
+                } else {
+                    name
+                };
+                check_path(path)?;
+                let depth = path.split('/').count();
+                if depth < 2 && !folder || kind == ResourceKind::Column && depth != 2 {
+                    return Err(format!("`{}` names nothing within", clip(text)));
+                }
+                path.to_owned()
+            }
+            ResourceKind::Host => host(name, false)?,
+            _ => {
+                check_word(name, false)?;
+                name.to_owned()
+            }
+        };
+        Ok(Self { kind, name, folder })
+    }
+
+    /// What it is.
+    #[must_use]
+    pub const fn kind(&self) -> ResourceKind {
+        self.kind
+    }
+
+    /// The name without the kind: `bucket/key`, `host:port`, or a word.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The type of its entity.
+    pub(super) fn entity_type(&self) -> &'static str {
+        match self.kind {
+            ResourceKind::Bucket if !self.folder => "Object",
+            ResourceKind::Bucket if self.name.contains('/') => "Prefix",
+            kind => entity_type(kind),
+        }
+    }
+
+    /// The folders above it and its bucket, as types and names.
+    pub(super) fn ancestors(&self) -> Vec<(&'static str, &str)> {
+        if self.kind != ResourceKind::Bucket {
+            return Vec::new();
+        }
+        let ends = self.name.match_indices('/').map(|(at, _)| at);
+        ends.enumerate()
+            .filter_map(|(depth, end)| {
+                let ty = if depth == 0 { "Bucket" } else { "Prefix" };
+                Some((ty, self.name.get(..end)?))
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = if self.folder { "/" } else { "" };
+        write!(f, "{}:{}{end}", self.kind.as_str(), self.name)
+    }
+}
+
+/// The type of a kind's entities; of a bucket, the bucket's own.
+pub(super) const fn entity_type(kind: ResourceKind) -> &'static str {
+    match kind {
+        ResourceKind::Bucket => "Bucket",
+        ResourceKind::Host => "Host",
+        ResourceKind::Secret => "Secret",
+        ResourceKind::Clock => "Clock",
+        ResourceKind::Random => "Random",
+        ResourceKind::Log => "Log",
+        ResourceKind::Column => "Column",
+        ResourceKind::Application => "Application",
+        ResourceKind::Run => "Run",
+    }
+}
+
+const fn form(kind: ResourceKind) -> &'static str {
+    match kind {
+        ResourceKind::Bucket => "bucket:raw/sales/x.csv",
+        ResourceKind::Host => "host:example.com:443",
+        ResourceKind::Secret => "secret:api-token",
+        ResourceKind::Clock => "clock:wall",
+        ResourceKind::Random => "random:secure",
+        ResourceKind::Log => "log:run",
+        ResourceKind::Column => "column:sales/email",
+        ResourceKind::Application => "application:sales-etl",
+        ResourceKind::Run => "run:r-1",
+    }
+}
+
+/// Which resources a statement is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Pattern {
+    /// `*`.
+    Any,
+    /// `secret:*`.
+    AnyOf(ResourceKind),
+    /// One object, host, or other thing.
+    One(ResourceKind, String),
+    /// `bucket:raw/sales/*`: a folder and all within; never `raw/sales-hr`.
+    Within(String),
+    /// A name with `*` in it, each for any text, slashes included.
+    Glob(ResourceKind, String),
+}
+
+impl Pattern {
+    /// Reads what a statement says, after its variables were replaced.
+    pub(super) fn parse(text: &str) -> Result<Self, Flaw> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let (kind, name) = split(text)?;
+        if name == "*" {
+            return Ok(Self::AnyOf(kind));
+        }
+        if name.contains('?') {
+            return Err(format!(
+                "`{}` has a `?`, which cannot be represented: write `*`, or name each",
+                clip(text)
+            ));
+        }
+        match kind {
+            ResourceKind::Bucket => Self::bucket(text, name),
+            ResourceKind::Host => {
+                let name = host(name, true)?;
+                Ok(Self::named(kind, name))
+            }
+            ResourceKind::Column => {
+                check_path(name)?;
+                if name.split('/').count() != 2 {
+                    return Err(format!(
+                        "`{}` is malformed, expected `column:INPUT/COLUMN`",
+                        clip(text)
+                    ));
+                }
+                Ok(Self::named(kind, name.to_owned()))
+            }
+            _ => {
+                check_word(name, true)?;
+                Ok(Self::named(kind, name.to_owned()))
+            }
+        }
+    }
+
+    fn bucket(text: &str, name: &str) -> Result<Self, Flaw> {
+        let Some((bucket, key)) = name.split_once('/') else {
+            return Err(format!(
+                "`{}` is a bucket, expected what in it: `bucket:{}/*` is all",
+                clip(text),
+                clip(name)
+            ));
+        };
+        if bucket.contains('*') {
+            return Err(format!(
+                "`{}` has a `*` in the name of its bucket, which would reach across buckets: name each, or write `bucket:*`",
+                clip(text)
+            ));
+        }
+        if key.is_empty() || key.ends_with('/') {
+            return Err(format!(
+                "`{}` ends in `/`: write `/*` for all within",
+                clip(text)
+            ));
+        }
+        check_path(name)?;
+        match name.strip_suffix("/*") {
+            Some(folder) if !folder.contains('*') => Ok(Self::Within(folder.to_owned())),
+            _ => Ok(Self::named(ResourceKind::Bucket, name.to_owned())),
+        }
+    }
+
+    fn named(kind: ResourceKind, name: String) -> Self {
+        if name.contains('*') {
+            Self::Glob(kind, name)
+        } else {
+            Self::One(kind, name)
+        }
+    }
+
+    /// The kind, where there is one.
+    pub(super) const fn kind(&self) -> Option<ResourceKind> {
+        match self {
+            Self::Any => None,
+            Self::AnyOf(kind) | Self::One(kind, _) | Self::Glob(kind, _) => Some(*kind),
+            Self::Within(_) => Some(ResourceKind::Bucket),
+        }
+    }
+}
+
+fn split(text: &str) -> Result<(ResourceKind, &str), Flaw> {
+    if text.len() > RESOURCE_BYTES_MAX {
+        return Err(format!(
+            "resource is longer than {RESOURCE_BYTES_MAX} bytes"
+        ));
+    }
+    let words = ResourceKind::WORDS;
+    let (word, name) = text.split_once(':').ok_or_else(|| {
+        let known = words.map(|(word, _)| format!("`{word}:`")).join(", ");
+        format!(
+            "resource `{}` has no kind, expected one of {known}",
+            clip(text)
+        )
+    })?;
+    let found = words.iter().find(|(known, _)| *known == word);
+    let (_, kind) = found.ok_or_else(|| {
+        let hint = nearest(word, words.map(|(word, _)| word));
+        let hint = hint.map_or_else(
+            || {
+                format!(
+                    ", expected one of {}",
+                    words.map(|(word, _)| word).join(", ")
+                )
+            },
+            |word| format!(", did you mean `{word}`?"),
+        );
+        format!("unknown kind of resource `{}`{hint}", clip(word))
+    })?;
+    Ok((*kind, name))
+}
+
+/// Characters that people do not see: two names that look alike must not differ by them.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
+/// Names joined by `/`, none of them empty or of dots, nothing hidden.
+fn check_path(path: &str) -> Result<(), Flaw> {
+    let told = clip(path);
+    if path.contains(is_invisible) || path.contains('\\') {
+        return Err(format!(
+            "`{told}` has a backslash, or a character that is not seen"
+        ));
+    }
+    let lower = path.to_ascii_lowercase();
+    if ["%2e", "%2f", "%5c", "%25", "%00"]
+        .iter()
+        .any(|code| lower.contains(code))
+    {
+        return Err(format!("`{told}` hides dots or separators behind `%`"));
+    }
+    let mut depth = 0;
+    for name in path.split('/') {
+        depth += 1;
+        if matches!(name, "" | "." | "..") {
+            return Err(format!("`{told}` has an empty name, `.` or `..`"));
+        }
+    }
+    if depth > SEGMENTS_MAX {
+        return Err(format!("`{told}` has more than {SEGMENTS_MAX} names"));
+    }
+    Ok(())
+}
+
+fn check_word(name: &str, glob: bool) -> Result<(), Flaw> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c) || glob && c == '*';
+    if name.is_empty() || !name.chars().all(legal) {
+        return Err(format!(
+            "name `{}` is malformed, expected letters, digits, `.`, `_`, `-`, `@`",
+            clip(name)
+        ));
+    }
+    Ok(())
+}
+
+/// `name:port` in lower case, without a dot at the end of the name.
+fn host(text: &str, glob: bool) -> Result<String, Flaw> {
+    let told = clip(text);
+    let malformed =
+        |why: &str| format!("host `{told}` {why}, expected one such as `example.com:443`");
+    let (name, port) = text
+        .rsplit_once(':')
+        .ok_or_else(|| malformed("has no port"))?;
+    let number = port.parse::<u16>().ok().filter(|port| *port > 0);
+    let is_port = number.is_some_and(|number| number.to_string() == port);
+    if !is_port && !(glob && port == "*") {
+        return Err(malformed("has a malformed port"));
+    }
+    if let Some(address) = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+    {
+        let address: std::net::Ipv6Addr = address
+            .parse()
+            .map_err(|_| malformed("has a malformed address"))?;
+        return Ok(format!("[{address}]:{port}"));
+    }
+    let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || glob && c == '*';
+    let is_name = name
+        .split('.')
+        .all(|label| (1..=63).contains(&label.len()) && label.chars().all(legal));
+    if !is_name {
+        return Err(malformed("has a malformed name"));
+    }
+    // `2130706433`, `0x7f.1` and `127.1` are addresses to some resolvers and names to others.
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_number = last.starts_with("0x") || last.chars().all(|c| c.is_ascii_digit());
+    if is_number && name.parse::<std::net::Ipv4Addr>().is_err() {
+        return Err(malformed("is an address in an odd form"));
+    }
+    if name.contains('*') && name != "*" && !name.starts_with("*.") || name.matches('*').count() > 1
+    {
+        return Err(malformed(
+            "has a `*` elsewhere than in place of its first labels",
+        ));
+    }
+    Ok(format!("{name}:{port}"))
+}
