@@ -9,7 +9,7 @@ const LAYERS: [&[&str]; 7] = [
     &["error", "limits"],
     &["columns", "spec"],
     &["policy"],
-    &["sandbox", "storage"],
+    &["network", "sandbox", "storage"],
     &["schedule"],
     &["engine"],
     &["run"],

@@ -8,6 +8,7 @@
 //! (`Guest`), a crash or a broken rule of the contract (`Trap`), a limit (`Limit`), or a component that
 //! does not fit (`Plugin`).
 
+mod access;
 mod cache;
 mod compiler;
 mod contract;
@@ -24,11 +25,16 @@ mod plugin;
 mod profile;
 mod random;
 mod state;
+mod wait;
 mod wasi;
 
 #[cfg(test)]
 mod tests;
 
+pub use access::{
+    Access, Folder, ObjectError, ObjectInfo, ObjectPage, Objects, Offers, SecretError, Secrets,
+    Writer,
+};
 pub use compiler::{Compiler, compile};
 pub use instance::{Bound, Emitted, Instance, InstanceContext, Produced, Rejection};
 pub use link::{Inspection, Interface};

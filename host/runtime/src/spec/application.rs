@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::{Field, SchemaRef};
 
+use super::access::{SecretSource, StepAccess};
 use super::parameter::Value;
 use super::uri::Uri;
 use crate::limits::Limits;
@@ -19,6 +20,8 @@ pub struct Application {
     pub tags: BTreeMap<String, String>,
     /// Every declared parameter, given or by default.
     pub parameters: BTreeMap<String, Value>,
+    /// Where secrets come from, by name.
+    pub secrets: BTreeMap<String, SecretSource>,
     /// At least one, in the order of the file.
     pub inputs: Vec<Input>,
     /// In the order of the file; a step reads only what stands before it.
@@ -189,6 +192,8 @@ pub struct Step {
     pub partition_by: Vec<String>,
     /// The order of the rows within such a partition.
     pub order_by: Vec<SortKey>,
+    /// What the transform may reach beyond its columns.
+    pub access: StepAccess,
 }
 
 /// One column of an order.

@@ -9,18 +9,19 @@ use super::parameter::{Parameter, ParameterType, Value};
 use super::quantity::clip;
 use super::step::{self, Sources};
 use super::uri::Uri;
-use super::{input, limit_keys, output};
+use super::{access, input, limit_keys, output};
 use crate::error::{Error, Result};
 
 mod scope;
 
 use scope::Scope;
 
-const KEYS: [&str; 8] = [
+const KEYS: [&str; 9] = [
     "name",
     "description",
     "tags",
     "parameters",
+    "secrets",
     "inputs",
     "steps",
     "output",
@@ -39,6 +40,7 @@ const TAGS_MAX: usize = 64;
 const PARAMETERS_MAX: usize = 256;
 const INPUTS_MAX: usize = 64;
 const STEPS_MAX: usize = 64;
+const SECRETS_MAX: usize = 64;
 
 /// Folders above an application file whose place is not known; a deeper `..` is refused in time, when
 /// the place is known.
@@ -221,6 +223,17 @@ impl ApplicationFile {
         };
         let (inputs, steps) = (filled("inputs"), filled("steps"));
         let (target, limits) = (filled("output"), filled("limits"));
+        let secrets = filled("secrets");
+        let secrets = secrets
+            .as_ref()
+            .and_then(|entry| entry.value.table("the secrets", problems))
+            .unwrap_or_default();
+        too_many("secrets", secrets.len(), SECRETS_MAX, problems);
+        let secret_names: Vec<_> = secrets.iter().map(|entry| entry.key.as_str()).collect();
+        let read_secrets: Vec<_> = secrets
+            .iter()
+            .map(|entry| access::secret(entry, base, problems))
+            .collect();
 
         let inputs = inputs
             .as_ref()
@@ -253,7 +266,7 @@ impl ApplicationFile {
         let read_steps: Vec<_> = steps
             .iter()
             .enumerate()
-            .map(|(at, node)| step::read(node, at, &sources, base, problems))
+            .map(|(at, node)| step::read(node, at, &sources, &secret_names, base, problems))
             .collect();
         let output = if let Some(Entry { span, value, .. }) = &target {
             let from = |fields: &Fields<'_>| sources.from(fields, steps.len());
@@ -268,6 +281,7 @@ impl ApplicationFile {
             description: self.description.clone(),
             tags: self.tags.clone(),
             parameters: BTreeMap::new(),
+            secrets: read_secrets.into_iter().collect::<Option<_>>()?,
             inputs: read_inputs.into_iter().collect::<Option<_>>()?,
             steps: read_steps.into_iter().collect::<Option<_>>()?,
             output: output?,

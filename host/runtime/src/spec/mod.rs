@@ -5,6 +5,7 @@
 //! [`Application`], in which nothing is left to interpret. Both report every problem that they find,
 //! each with its line, its column and the line itself.
 
+mod access;
 mod application;
 mod document;
 mod file;
@@ -22,6 +23,9 @@ mod step;
 mod type_name;
 mod uri;
 
+pub use access::{
+    HeaderSecret, HttpRule, Numbers, ObjectAction, ObjectGrant, SecretSource, StepAccess, WallClock,
+};
 pub use application::{
     Application, Compression, CsvOptions, CsvOutput, Input, InputFormat, JsonOptions, Mode, Output,
     OutputFormat, ParquetOutput, Partitions, SchemaSource, SortKey, Source, Step,

@@ -1,12 +1,13 @@
 //! Steps of an application file, and what feeds what.
 
+use super::access;
 use super::application::{SortKey, Source, Step};
 use super::document::{Fields, Node, Problems};
 use super::input::read_uri;
 use super::quantity::clip;
 use super::uri::Uri;
 
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 12] = [
     "name",
     "from",
     "plugin",
@@ -14,6 +15,11 @@ const KEYS: [&str; 7] = [
     "partition_by",
     "order_by",
     "description",
+    access::STEP_KEYS[0],
+    access::STEP_KEYS[1],
+    access::STEP_KEYS[2],
+    access::STEP_KEYS[3],
+    access::STEP_KEYS[4],
 ];
 
 /// What a step or the output may read: names in the order of the file.
@@ -103,6 +109,7 @@ pub(super) fn read(
     node: &Node,
     at: usize,
     sources: &Sources<'_>,
+    secrets: &[&str],
     base: &Uri,
     problems: &Problems,
 ) -> Option<Step> {
@@ -121,6 +128,7 @@ pub(super) fn read(
     let _ = fields.text_or_empty("description");
     let partition_by = fields.strings_or_empty("partition_by");
     let order_by = fields.or("order_by", Vec::new(), |node| sort_keys(node, problems));
+    let access = access::read(&fields, secrets, base, problems);
     Some(Step {
         name: name?,
         from: from?,
@@ -128,6 +136,7 @@ pub(super) fn read(
         params: params?,
         partition_by: partition_by?,
         order_by: order_by?,
+        access: access?,
     })
 }
 

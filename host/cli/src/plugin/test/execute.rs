@@ -7,7 +7,9 @@ use std::sync::Arc;
 use sluicegate::error::{Error, Result};
 use sluicegate::limits::Limits;
 use sluicegate::run::{self, Options, Progress};
-use sluicegate::spec::{Application, Compression, Mode, Output, OutputFormat, Source, Step};
+use sluicegate::spec::{
+    Application, Compression, Mode, Output, OutputFormat, Source, Step, StepAccess,
+};
 
 use crate::plugin::fixture::row::Row;
 use crate::plugin::fixture::{Actual, Case};
@@ -49,6 +51,7 @@ fn application(plugin: &Path, case: &Case, output: &Path) -> Result<Application>
         description: String::new(),
         tags: BTreeMap::new(),
         parameters: BTreeMap::new(),
+        secrets: BTreeMap::new(),
         inputs: vec![case.input()?],
         steps: vec![Step {
             name: "transform".to_owned(),
@@ -57,6 +60,7 @@ fn application(plugin: &Path, case: &Case, output: &Path) -> Result<Application>
             params: case.params.clone(),
             partition_by: Vec::new(),
             order_by: Vec::new(),
+            access: StepAccess::default(),
         }],
         output: Output {
             from: Source::Step(0),
