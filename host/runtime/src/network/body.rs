@@ -51,8 +51,8 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Outgoing<B> {
 /// What a connection needs to live; it ends when this is dropped.
 pub(super) struct Connection {
     /// The task that reads and writes. A set, because that aborts what is in it.
-    pub(super) task: JoinSet<()>,
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) _task: JoinSet<()>,
+    pub(super) _permit: OwnedSemaphorePermit,
 }
 
 impl fmt::Debug for Connection {

@@ -206,7 +206,10 @@ impl Client {
             most: caps.response_bytes,
             between: clamp(times.between_bytes, caps.between_bytes_time),
             timer: None,
-            connection: Some(Connection { task, permit }),
+            connection: Some(Connection {
+                _task: task,
+                _permit: permit,
+            }),
         };
         Ok(Response::from_parts(parts, answer))
     }

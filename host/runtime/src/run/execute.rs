@@ -12,7 +12,7 @@ use super::{Options, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
-use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
+use crate::sandbox::{Level, Offers, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::{Application, Source};
 use crate::storage::{Meter, Staging, Stores, check_overlap};
@@ -22,11 +22,11 @@ const BEAT: Duration = Duration::from_millis(50);
 
 /// A run.
 pub(super) struct Execution {
-    application: Application,
-    options: Options,
+    pub(super) application: Application,
+    pub(super) options: Options,
     engine: Engine,
     sandbox: Sandbox,
-    stores: Stores,
+    pub(super) stores: Stores,
     meter: Arc<Meter>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     stop: Arc<AtomicBool>,
@@ -121,18 +121,23 @@ impl Execution {
             let component = plugin_bytes(&self.stores, &step.plugin, &step.name).await?;
             let sandbox = self.sandbox.clone();
             let cancelled = self.cancelled();
-            let plugin =
-                tokio::task::spawn_blocking(move || sandbox.load_unless(&component, &*cancelled))
-                    .await
-                    .map_err(|error| Error::internal("compile a plugin").source(error))?
-                    .with_context(|| {
-                        format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
-                    })?;
+            let offers = Offers {
+                http: !step.access.http.is_empty(),
+                ..Offers::default()
+            };
+            let load = move || sandbox.load_unless(&component, offers, &*cancelled);
+            let plugin = tokio::task::spawn_blocking(load)
+                .await
+                .map_err(|error| Error::internal("compile a plugin").source(error))?
+                .with_context(|| {
+                    format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
+                })?;
             let profile = self.options.profile.as_ref();
             let watch = Watch {
                 logs: self.options.progress.logs().of(&step.name),
                 cancel: self.cancelled(),
                 profile: profile.map(|profile| profile.step(&step.name)),
+                access: self.access(step).await?,
             };
             steps.push(self.engine.transform(step, plugin, watch, below).await?);
         }

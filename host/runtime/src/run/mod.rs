@@ -1,5 +1,6 @@
 //! One execution of an application: resolves, plans, executes, commits, reports.
 
+mod access;
 mod execute;
 mod logs;
 mod open;

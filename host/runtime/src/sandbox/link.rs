@@ -5,10 +5,11 @@ use wasmtime::Engine;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Linker};
 
+use super::access::Offers;
 use super::contract::{EXPORT, PACKAGE, VERSIONS};
 use super::logs::harmless;
 use super::state::State;
-use super::{host, wasi};
+use super::{host, http, wasi};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of an import's name that are shown.
@@ -122,6 +123,7 @@ fn ask(import: &str) -> Option<String> {
     };
     match wasi::asks(name.package, name.interface) {
         _ if name.package == PACKAGE => None,
+        _ if name.package == http::PACKAGE => Some("http".to_owned()),
         // Streams and terminals only carry what other interfaces give.
         Some("streams" | "terminal" | "exit") => None,
         Some(ask) => Some(ask.to_owned()),
@@ -158,35 +160,52 @@ fn other_version(version: &str) -> Error {
     .hint("rebuild the plugin with the SDK of an offered version, or use another release of Sluicegate")
 }
 
-/// A linker with exactly what `component` imports.
+/// A linker with exactly what `component` imports, and whether its instances may wait.
 ///
 /// # Errors
 ///
 /// `Plugin` with the name of each import that is not offered.
-pub(super) fn link(component: &Component) -> Result<Linker<State>> {
+pub(super) fn link(component: &Component, offers: Offers) -> Result<(Linker<State>, bool)> {
     let engine = component.engine();
+    let ty = component.component_type();
     let mut linker = Linker::new(engine);
-    let mut unknown = Vec::new();
-    for (import, item) in component.component_type().imports(engine) {
+    let failed = |import: &str, error| {
+        Error::internal(format!("link `{}`", harmless(import, NAME_BYTES))).source(error)
+    };
+    let web = ty.imports(engine).any(|(import, _)| is_web(import));
+    if web {
+        http::add_library(&mut linker).map_err(|error| failed(http::PACKAGE, error))?;
+    }
+    let (mut unknown, mut undeclared) = (Vec::new(), Vec::new());
+    for (import, item) in ty.imports(engine) {
         let name = Name::parse(import);
         match (name, item.ty) {
-            (Some(name), ComponentItem::ComponentInstance(imported)) if offers(&name)? => {
-                add(&mut linker, import, &name, &imported).map_err(|error| {
-                    Error::internal(format!("link `{}`", harmless(import, NAME_BYTES)))
-                        .source(error)
-                })?;
+            _ if is_web(import) && !offers.http => undeclared.push(shown(import)),
+            (Some(name), ComponentItem::ComponentInstance(_))
+                if web && http::is_of_library(name.package, name.interface) => {}
+            (Some(name), ComponentItem::ComponentInstance(imported)) if is_offered(&name)? => {
+                add(&mut linker, import, &name, web, &imported)
+                    .map_err(|error| failed(import, error))?;
             }
-            _ => unknown.push(format!("`{}`", harmless(import, NAME_BYTES))),
+            _ => unknown.push(shown(import)),
         }
     }
-    if unknown.is_empty() {
-        Ok(linker)
-    } else {
-        Err(not_offered(&unknown))
+    match (unknown.as_slice(), undeclared.as_slice()) {
+        ([], []) => Ok((linker, web)),
+        ([], _) => Err(not_declared(&undeclared)),
+        _ => Err(not_offered(&unknown)),
     }
 }
 
-fn offers(name: &Name<'_>) -> Result<bool> {
+fn is_web(import: &str) -> bool {
+    Name::parse(import).is_some_and(|name| name.package == http::PACKAGE)
+}
+
+fn shown(import: &str) -> String {
+    format!("`{}`", harmless(import, NAME_BYTES))
+}
+
+fn is_offered(name: &Name<'_>) -> Result<bool> {
     if name.package != PACKAGE {
         return Ok(wasi::offers(name.package, name.interface, name.version));
     }
@@ -204,10 +223,14 @@ fn add(
     linker: &mut Linker<State>,
     import: &str,
     name: &Name<'_>,
+    web: bool,
     imported: &ComponentInstance,
 ) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     let mut instance = linker.instance(import)?;
+    if web && http::add(&mut instance, name.package, name.interface)? {
+        return Ok(());
+    }
     match (name.package, name.interface) {
         (PACKAGE, "input") => host::add_input(&mut instance),
         (PACKAGE, "output") => host::add_output(&mut instance),
@@ -218,16 +241,28 @@ fn add(
     }
 }
 
-fn not_offered(unknown: &[String]) -> Error {
-    let mut names = unknown
-        .iter()
-        .take(NAMES)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    if let Some(more) = unknown.len().checked_sub(NAMES).filter(|more| *more > 0) {
-        names = format!("{names} and {more} more");
+/// The first names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let first = names.get(..NAMES).unwrap_or(names).join(", ");
+    match names.len().checked_sub(NAMES).filter(|more| *more > 0) {
+        Some(more) => format!("{first} and {more} more"),
+        None => first,
     }
+}
+
+fn not_declared(imports: &[String]) -> Error {
+    let names = listed(imports);
+    Error::new(
+        ErrorKind::Plugin,
+        format!("the plugin imports {names}, which the step does not declare"),
+    )
+    .hint(
+        "where it may send requests, say which: add a `[[steps.http]]` with its `url` to the step",
+    )
+}
+
+fn not_offered(unknown: &[String]) -> Error {
+    let names = listed(unknown);
     Error::new(
         ErrorKind::Plugin,
         format!("the plugin imports what is not offered: {names}"),
