@@ -13,6 +13,7 @@
 //! What a decision allows is a [`Granted`], which only this module makes: code that demands one cannot be reached
 //! without a decision. Statements are compiled to Cedar and decided by it; no other module knows of that.
 
+pub mod audit;
 mod cases;
 mod cedar;
 mod compile;
@@ -33,6 +34,7 @@ mod variables;
 mod vocabulary;
 mod write;
 
+pub use audit::{Audit, AuditLog, Record, Unaudited};
 pub use cases::{CASES_MAX, CaseResult, Cases};
 pub use cedar::{CEDAR_DEPTH_MAX, CEDAR_POLICY_BYTES_MAX};
 pub use condition::TEXT_BYTES_MAX;
