@@ -3,14 +3,15 @@
 use crate::error::Result;
 use crate::policy::{Action, Need, Resource};
 use crate::spec::{
-    Application, Input, InputFormat, Mode, Numbers, ObjectAction, SchemaSource, SecretSource, Step, Uri, WallClock,
+    Application, Input, InputFormat, Mode, Numbers, ObjectAction, SchemaSource, SecretSource, Step,
+    Uri, WallClock,
 };
 
 /// What reads a folder, and what reads one object of it.
 const READ: [Action; 2] = [Action::ObjectHead, Action::ObjectGet];
 
 /// Everything that a run of `application` will ask for, each with what wants it. `canonical` names a place as policies
-/// do; see [`Stores::canonical`](crate::storage::Stores::canonical).
+/// do; see [`canonical`](crate::storage::canonical).
 ///
 /// It is also all that a run may do: the application's own layer of policies permits exactly this.
 ///

@@ -1,6 +1,7 @@
 //! Asks the policies before a store is asked.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -12,7 +13,6 @@ use object_store::{
     Error as StoreError, GetOptions, GetResult, MultipartUpload, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use std::ops::Range;
 
 use super::layer::Layer;
 use crate::error::{Error, Result as OwnResult};
@@ -42,6 +42,25 @@ pub(super) struct Guarded {
 /// In the options of an upload: it is meant to replace what is there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Replaces;
+
+/// In the options of a question about an object: what for, and so who may ask.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// To read it.
+    Read,
+    /// To write it, perhaps over one that is there.
+    Write { overwrite: bool },
+}
+
+/// The question for an object's size and time.
+pub(super) fn asking(purpose: Purpose) -> GetOptions {
+    let mut options = GetOptions {
+        head: true,
+        ..GetOptions::default()
+    };
+    options.extensions.insert(purpose);
+    options
+}
 
 impl Guarded {
     /// Guards the store of `uri`, whose paths are relative to `prefix`.
@@ -124,10 +143,15 @@ impl Layer for Guarded {
         location: &Path,
         options: GetOptions,
     ) -> Result<GetResult> {
-        if options.head {
-            self.ask::<act::ObjectHead>(location)?;
-        } else {
-            self.ask::<act::ObjectGet>(location)?;
+        match (options.extensions.get::<Purpose>(), options.head) {
+            (Some(Purpose::Write { overwrite: true }), _) => {
+                self.ask::<act::ObjectOverwrite>(location)?;
+            }
+            (Some(Purpose::Write { overwrite: false }), _) => {
+                self.ask::<act::ObjectCreate>(location)?;
+            }
+            (None, true) => self.ask::<act::ObjectHead>(location)?,
+            (Some(Purpose::Read), _) | (None, false) => self.ask::<act::ObjectGet>(location)?,
         }
         store.get_opts(location, options).await
     }

@@ -13,6 +13,7 @@ const EVERY_HOST: &str = "*,0.0.0.0/0,::/0";
 /// The environment that a client is configured from, such as `AWS_REGION`. An empty variable is not set.
 ///
 /// It holds credentials, and so cannot be printed.
+#[derive(Clone)]
 pub(in crate::storage) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
@@ -21,8 +22,13 @@ impl Environment {
         Self(variables)
     }
 
+    /// All of them.
+    pub(in crate::storage) const fn variables(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
     /// The value of a variable.
-    pub(in crate::storage) fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).filter(|value| !value.is_empty());
         value.map(String::as_str)
     }
