@@ -13,11 +13,13 @@ use super::{Options, needs, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
-use crate::policy::{Guard, Policies, PolicyFile, Principal, RunIdentity};
+use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
-use crate::spec::{Application, Source};
-use crate::storage::{FinishedFile, Meter, SideObjects, Staging, Stores, canonical, check_overlap};
+use crate::spec::{Application, Mode, Source};
+use crate::storage::{
+    FinishedFile, Meter, Place, SideObjects, Staging, Stores, canonical, check_overlap,
+};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -106,8 +108,37 @@ impl Execution {
             .stores
             .open_output(&output.uri)
             .with_context(preparing)?;
+        self.may_write(&place).with_context(preparing)?;
         let staging = Staging::begin(&place, output.mode, &self.options.run_id);
         Ok((plan, Arc::new(staging.await.with_context(preparing)?)))
+    }
+
+    /// Asks for what the commit will do, so that it is not refused after all the work.
+    fn may_write(&self, place: &Place) -> Result<()> {
+        let output = &self.application.output;
+        let named = |name: String| {
+            let key = place.key(&name).unwrap_or_default();
+            let uri = canonical(&place.uri, &self.options.environment);
+            Resource::object(&uri, &place.full(&key))
+        };
+        let part = format!(
+            "part-00000-000-{}{}",
+            self.options.run_id,
+            output.format.extension()
+        );
+        self.guard
+            .grant::<act::ObjectCreate>(named(part)?, Context::default())?;
+        if output.mode == Mode::ErrorIfExists {
+            return Ok(());
+        }
+        let marker = named("_SUCCESS".to_owned())?;
+        let context = Context::default;
+        self.guard
+            .grant::<act::ObjectOverwrite>(marker.clone(), context())?;
+        if output.mode == Mode::Overwrite {
+            self.guard.grant::<act::ObjectDelete>(marker, context())?;
+        }
+        Ok(())
     }
 
     /// Does `work` unless the run is cancelled or out of time meanwhile: a server may never answer.
