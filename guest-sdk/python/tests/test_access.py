@@ -169,11 +169,17 @@ class Http(unittest.TestCase):
 
     def test_a_body_is_bounded(self):
         def of(size, **more):
-            return len(reached(lambda: http.request("GET", "http://a", **more), http=lambda _: http.Response(200, body=bytes(size))).body)
+            return len(
+                reached(
+                    lambda: http.request("GET", "http://a", **more), http=lambda _: http.Response(200, body=bytes(size))
+                ).body
+            )
 
         self.assertEqual((of(8 << 20), of(9, max_bytes=9)), (8 << 20, 9))
         for size, more in ((8 << 20) + 1, {}), (10, {"max_bytes": 9}):
-            with self.assertRaisesRegex(BadData, f"TooLarge: GET http://a: the response has more than {more.get('max_bytes', 8 << 20)} bytes"):
+            with self.assertRaisesRegex(
+                BadData, f"TooLarge: GET http://a: the response has more than {more.get('max_bytes', 8 << 20)} bytes"
+            ):
                 of(size, **more)
 
     def test_what_cannot_be_sent_is_told(self):
@@ -184,7 +190,11 @@ class Http(unittest.TestCase):
             reached(lambda: http.request("GET", "http://a"))
 
     def test_errors_are_those_that_python_has(self):
-        for error, base in (http.Timeout, TimeoutError), (http.ConnectionFailed, ConnectionError), (http.BadRequest, ValueError):
+        for error, base in (
+            (http.Timeout, TimeoutError),
+            (http.ConnectionFailed, ConnectionError),
+            (http.BadRequest, ValueError),
+        ):
             self.assertTrue(issubclass(error, base) and issubclass(error, http.HttpError))
         self.assertIs(http.Denied, objects.Denied)
 
