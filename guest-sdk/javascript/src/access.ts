@@ -43,6 +43,8 @@ export interface WriterHandle extends Held {
 export interface Request {
   method: string;
   url: string;
+  /** Both for errors, without what may be secret. */
+  about: string;
   /** `http` or `https`. */
   scheme: string;
   /** The host, and the port if the URL has one. */

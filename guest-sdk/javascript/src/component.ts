@@ -53,6 +53,9 @@ function guarded<A extends unknown[], R>(call: (...args: A) => R): (...args: A) 
 /** Frames of a stack that a fault names; the log has them all. */
 const FRAMES_MAX = 8;
 
+/** Kinds of an `AccessError` that another try may not meet. */
+const TRANSIENT: unknown[] = ["unavailable", "timeout", "connection"];
+
 const isOutOfMemory = (error: unknown): boolean => /\bout of memory$/.test(String(error));
 
 function unexpected(error: unknown): { tag: "data" | "transient"; val: string } {
@@ -61,7 +64,7 @@ function unexpected(error: unknown): { tag: "data" | "transient"; val: string } 
   log.error([message, ...frames.map((frame) => `    at ${frame}`)].join("\n"));
   const own = frames.filter((frame) => !frame.includes("(sluicegate/")).slice(0, FRAMES_MAX);
   // What could not be had now may be had later.
-  const tag = (error as { kind?: unknown } | null)?.kind === "unavailable" ? "transient" : "data";
+  const tag = TRANSIENT.includes((error as { kind?: unknown } | null)?.kind) ? "transient" : "data";
   return { tag, val: own.length ? `${message} (at ${own.join(" < ")})` : message };
 }
 

@@ -67,7 +67,7 @@ export class Response {
 export function fetch(url: string, options: Options = {}): Response {
   const request = requestOf(url, options);
   const maxBytes = options.maxBytes ?? BODY_BYTES_MAX;
-  const about = `${request.method} ${url}`;
+  const { about } = request;
   const response = new Response(asked(about, () => answerer("http").send(request, maxBytes)));
   if (response.body.length > maxBytes) {
     throw new AccessError("too-large", `${about}: the response has more than ${maxBytes} bytes; \`maxBytes\` allows more`);
@@ -78,16 +78,19 @@ export function fetch(url: string, options: Options = {}): Response {
 /** The scheme, the host with its port, the path and the query of a URL. */
 const URL_PARTS = /^(https?):\/\/((?:\[[0-9a-f:.]+\]|[^/?#@:[\]\s\\]+)(?::\d{1,5})?)(\/[^?#\s]*)?(\?[^#\s]*)?(?:#.*)?$/i;
 
+/** A URL without what may be secret in it: a query, and who asks. */
+const shown = (url: string): string => url.replace(/[?#].*|(?<=\/\/)[^/?#]*@/gs, "");
+
 function requestOf(url: string, { method = "GET", headers = {}, body, timeout = TIMEOUT }: Options): Request {
   const parts = URL_PARTS.exec(url);
-  if (!parts) throw new AccessError("other", `\`${url}\` is no URL of the form \`https://host/path\``);
+  if (!parts) throw new AccessError("other", `\`${shown(url)}\` is no URL of the form \`https://host/path\``);
   const [, scheme, authority, path = "/", query = ""] = parts;
   const pairs = Symbol.iterator in headers ? [...(headers as Iterable<readonly [string, string]>)] : Object.entries(headers);
   const named = new Map(pairs.map(([name, value]) => [name.toLowerCase(), String(value)]));
   const bytes = typeof body === "string" ? kernels.encode(body) : body;
   if (bytes && !named.has("content-length")) named.set("content-length", String(bytes.length));
   return {
-    ...{ method: method.toUpperCase(), url, headers: named, body: bytes, timeout },
+    ...{ method: method.toUpperCase(), url, headers: named, body: bytes, timeout, about: `${method.toUpperCase()} ${shown(url)}` },
     ...{ scheme: scheme!.toLowerCase(), authority: authority!, target: path + query },
   };
 }

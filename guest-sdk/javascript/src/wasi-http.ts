@@ -40,7 +40,7 @@ export function send(request: Request, maxBytes: number): Answer {
   }
 }
 
-function outgoingOf({ method, scheme, authority, target, headers, url }: Request): OutgoingRequest {
+function outgoingOf({ method, scheme, authority, target, headers, about }: Request): OutgoingRequest {
   const fields = new Fields();
   const set = (what: string, call: () => void): void => {
     try {
@@ -55,9 +55,9 @@ function outgoingOf({ method, scheme, authority, target, headers, url }: Request
   const outgoing = new OutgoingRequest(fields);
   const tag = method.toLowerCase();
   set(`method \`${method}\``, () => outgoing.setMethod(METHODS.includes(tag) ? { tag } : { tag: "other", val: method }));
-  set(`scheme of \`${url}\``, () => outgoing.setScheme({ tag: scheme.toUpperCase() }));
-  set(`host of \`${url}\``, () => outgoing.setAuthority(authority));
-  set(`path of \`${url}\``, () => outgoing.setPathWithQuery(target));
+  set(`scheme of \`${about}\``, () => outgoing.setScheme({ tag: scheme.toUpperCase() }));
+  set(`host of \`${about}\``, () => outgoing.setAuthority(authority));
+  set(`path of \`${about}\``, () => outgoing.setPathWithQuery(target));
   return outgoing;
 }
 
@@ -107,12 +107,12 @@ function read(stream: InputStream, maxBytes: number): Uint8Array {
 }
 
 /** The error of a case of `error-code`. */
-function errorOf({ method, url }: Request, code: { tag?: string; val?: unknown } | undefined): unknown {
+function errorOf({ about }: Request, code: { tag?: string; val?: unknown } | undefined): unknown {
   if (typeof code?.tag !== "string") return code;
   const word = code.tag.toLowerCase();
   const kind = KINDS.find(([, cases]) => cases.test(word))?.[0] ?? "other";
   const detail = code.val == null ? "" : `: ${typeof code.val === "string" ? code.val : JSON.stringify(code.val)}`;
-  return new AccessError(kind, `${method} ${url}: ${word}${detail}`);
+  return new AccessError(kind, `${about}: ${word}${detail}`);
 }
 
 const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");

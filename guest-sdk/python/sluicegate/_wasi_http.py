@@ -42,9 +42,9 @@ def _outgoing(request):
     method = getattr(types, f"Method_{request.method.capitalize()}", None)
     _set(f"method `{request.method}`", outgoing.set_method, method() if method else types.Method_Other(request.method))
     scheme = types.Scheme_Https() if request.scheme == "https" else types.Scheme_Http()
-    _set(f"scheme of `{request.url}`", outgoing.set_scheme, scheme)
-    _set(f"host of `{request.url}`", outgoing.set_authority, request.authority)
-    _set(f"path of `{request.url}`", outgoing.set_path_with_query, request.target)
+    _set(f"scheme of `{request.about}`", outgoing.set_scheme, scheme)
+    _set(f"host of `{request.about}`", outgoing.set_authority, request.authority)
+    _set(f"path of `{request.about}`", outgoing.set_path_with_query, request.target)
     return outgoing
 
 
@@ -112,4 +112,4 @@ def _error(request, code):
     kind = next((kind for kind, cases in _KINDS if re.fullmatch(cases, case)), http.HttpError)
     words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", case).lower()
     detail = getattr(code, "value", None)
-    return kind(f"{request.method} {request.url}: {words}{f': {detail}' if detail else ''}")
+    return kind(f"{request.about}: {words}{f': {detail}' if detail else ''}")

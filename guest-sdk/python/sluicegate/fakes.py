@@ -31,7 +31,7 @@ class Fakes:
 
     def _send(self, request, _):
         if not self._http:
-            raise access.Denied(f"{request.method} {request.url}: the step declares no requests")
+            raise access.Denied(f"{request.about}: the step declares no requests")
         return self._http(request)
 
 

@@ -7,10 +7,12 @@ Redirects are not followed.
 """
 
 import json as _json
+import re
 from urllib.parse import urlsplit
 
 from . import access
 from .access import AccessError, Denied
+from .fault import Transient
 
 __all__ = [
     "AccessError", "BadRequest", "ConnectionFailed", "Denied", "HttpError", "Request", "Response", "Timeout", "TooLarge", "request",
@@ -34,12 +36,14 @@ class Timeout(HttpError, TimeoutError):
     """No connection, or no byte of the answer, in time."""
 
     kind = "timeout"
+    fault = Transient
 
 
 class ConnectionFailed(HttpError, ConnectionError):
     """No connection, one that is not trusted, or one that broke."""
 
     kind = "connection"
+    fault = Transient
 
 
 class TooLarge(HttpError):
@@ -66,12 +70,19 @@ class Request:
             parts = urlsplit(self.url)
             _ = parts.port  # Reading it checks it.
         except ValueError as cause:
-            raise BadRequest(f"`{self.url}` is no URL: {cause}") from None
+            raise BadRequest(f"`{_shown(self.url)}` is no URL: {cause}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise BadRequest(f"`{self.url}` is no URL of the form `https://host/path`")
+            raise BadRequest(f"`{_shown(self.url)}` is no URL of the form `https://host/path`")
+        #: For errors; what follows the path is left out, as secrets may stand there.
+        self.about = f"{self.method} {_shown(self.url)}"
         #: The parts of the URL: `http` or `https`; the host, with the port if there is one; the path with the query.
         self.scheme, self.authority = parts.scheme, parts.netloc
         self.target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _shown(url):
+    """A URL without what may be secret in it: a query, and who asks."""
+    return re.sub(r"[?#].*|(?<=//)[^/?#]*@", "", url, flags=re.DOTALL)
 
 
 class Response:
@@ -115,7 +126,7 @@ def request(method, url, *, headers=None, body=None, timeout=TIMEOUT, max_bytes=
 
 def too_large(sent, max_bytes):
     """The error of a body that is larger than asked for."""
-    return TooLarge(f"{sent.method} {sent.url}: the response has more than {max_bytes} bytes; `max_bytes` allows more")
+    return TooLarge(f"{sent.about}: the response has more than {max_bytes} bytes; `max_bytes` allows more")
 
 
 access.bound("http", "._wasi_http")

@@ -140,11 +140,13 @@ class Objects(unittest.TestCase):
         with self.assertRaisesRegex(BadData, "Missing: .*`absent`.*no such object.*, at .*test_access.py:"):
             reached(lambda: objects.open("in").read("absent"), objects={"in": {}})
 
-        def unavailable(_):
-            raise objects.Unavailable("the store is away")
+        for error in objects.Unavailable, http.Timeout, http.ConnectionFailed:
 
-        with self.assertRaisesRegex(Transient, "the store is away"):
-            reached(lambda: http.request("GET", "http://a"), http=unavailable)
+            def fails(_):
+                raise error("it is away")
+
+            with self.assertRaisesRegex(Transient, "it is away"):
+                reached(lambda: http.request("GET", "http://a"), http=fails)
 
 
 class Secrets(unittest.TestCase):
@@ -184,8 +186,9 @@ class Http(unittest.TestCase):
 
     def test_what_cannot_be_sent_is_told(self):
         for url in ("ftp://a/", "/path", "http://", "http://u:p@a/", "http://a:b/", "http://[a/"):
-            with self.assertRaisesRegex(http.BadRequest, "is no URL"):
-                http.request("GET", url)
+            with self.assertRaisesRegex(http.BadRequest, "is no URL") as caught:
+                http.request("GET", f"{url}?key=secret")
+            self.assertNotRegex(str(caught.exception), "secret|u:p")
         with self.assertRaises(BadData):
             reached(lambda: http.request("GET", "http://a"))
 
