@@ -50,7 +50,7 @@ const MODES = {
   },
 
   secret(plan, { name }) {
-    return logged(plan, outcome(() => `secret ${new TextEncoder().encode(secrets.read(name)).length} bytes`));
+    return logged(plan, outcome(() => `secret ${encodeURIComponent(secrets.read(name)).replace(/%../g, "-").length} bytes`));
   },
 
   http(plan, { url, method, headers, body, timeout_ms }) {
