@@ -167,6 +167,6 @@ pub(crate) struct Watch {
     pub(crate) logs: Arc<dyn LogSink>,
     pub(crate) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(crate) profile: Option<StepProfile>,
-    /// Who answers them.
+    /// What they can reach beyond their columns.
     pub(crate) access: Access,
 }

@@ -1,13 +1,12 @@
 //! Whether a request is let through, and to which addresses.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use super::address::special;
 use super::rule::{Rule, Target};
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::{
-    Action, Context, Decision, Granted, Layer, Request, Snapshot, StatementRef, Verdict, act,
+    Action, Context, Decision, Granted, Guard, Layer, Request, Resource, StatementRef, Verdict, act,
 };
 
 /// Ordinary addresses, far from each other: a statement that allows them does not speak of special ones.
@@ -23,8 +22,8 @@ const ORDINARY: [IpAddr; 4] = [
 /// Asks the policies.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    /// What the policies mean for the run.
-    pub snapshot: Arc<Snapshot>,
+    /// Decides in the name of the run, asked by the step.
+    pub guard: Guard,
     /// Whether somebody else than the application wrote policies. Then a special address has to be declared by the
     /// step *and* named by a statement that grants: one that allows this address, and no ordinary one. So neither
     /// `allow network:http on host:*` opens a private network to whoever writes applications, nor does a condition
@@ -54,9 +53,8 @@ impl Gate {
         }
         let resource = target.resource();
         let context = context(target, address)?;
-        let granted = self
-            .snapshot
-            .grant::<act::NetworkHttp>(&resource, context)?;
+        let host = Resource::parse(&resource, Action::NetworkHttp)?;
+        let granted = self.guard.grant::<act::NetworkHttp>(host, context)?;
         match kind {
             Some(what) if self.has_policies && !self.names(target, granted.decision())? => {
                 let hint = format!(
@@ -75,7 +73,7 @@ impl Gate {
         for ordinary in ORDINARY {
             let context = context(target, ordinary)?;
             let request = Request::new(Action::NetworkHttp, &target.resource(), context)?;
-            let decision = self.snapshot.decide(&request);
+            let decision = self.guard.snapshot().decide(&request);
             let general: Vec<_> = granting(&decision).collect();
             naming.retain(|statement| !general.contains(&statement));
         }

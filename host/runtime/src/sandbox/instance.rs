@@ -17,6 +17,7 @@ use super::fault;
 use super::http::Web;
 use super::logs::{Level, LogSink, Logs, SharedLogs};
 use super::memory::{MemoryBudget, MemoryMeter};
+use super::objects::Open;
 use super::plan::{BoundPlan, Plan};
 use super::plugin::{Exports, misfit};
 use super::profile::StepProfile;
@@ -47,7 +48,7 @@ pub struct InstanceContext {
     pub cancel: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Where it is sampled to, at every tick of the sandbox, if it is.
     pub profile: Option<StepProfile>,
-    /// Who answers it, beyond its columns.
+    /// What it can reach beyond its columns.
     pub access: Access,
 }
 
@@ -270,7 +271,9 @@ fn store(
         logs: SharedLogs::new(Logs::new(Arc::clone(&context.logs), &limits)),
         cancel: Arc::clone(&context.cancel),
         profile: context.profile.clone(),
-        random: Random::default(),
+        random: Random::new(context.access.random),
+        access: context.access.clone(),
+        open: Open::default(),
         plan: None,
         call: Call::new(Phase::Instantiate, Duration::ZERO),
         web: Web::new(context.access.http.clone()),

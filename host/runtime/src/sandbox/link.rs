@@ -6,10 +6,10 @@ use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Linker};
 
 use super::access::Offers;
-use super::contract::{EXPORT, PACKAGE, VERSIONS};
+use super::contract::{ACCESS, ACCESS_VERSION, EXPORT, PACKAGE, VERSIONS};
 use super::logs::harmless;
 use super::state::State;
-use super::{host, http, wasi};
+use super::{host, http, objects, wasi};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of an import's name that are shown.
@@ -123,6 +123,7 @@ fn ask(import: &str) -> Option<String> {
     };
     match wasi::asks(name.package, name.interface) {
         _ if name.package == PACKAGE => None,
+        _ if name.package == ACCESS => Some(name.interface.to_owned()),
         _ if name.package == http::PACKAGE => Some("http".to_owned()),
         // Streams and terminals only carry what other interfaces give.
         Some("streams" | "terminal" | "exit") => None,
@@ -164,7 +165,8 @@ fn other_version(version: &str) -> Error {
 ///
 /// # Errors
 ///
-/// `Plugin` with the name of each import that is not offered.
+/// `Plugin` with the name of each import that is not offered; `Policy` with each that exists and is not offered to this
+/// step.
 pub(super) fn link(component: &Component, offers: Offers) -> Result<(Linker<State>, bool)> {
     let engine = component.engine();
     let ty = component.component_type();
@@ -180,7 +182,11 @@ pub(super) fn link(component: &Component, offers: Offers) -> Result<(Linker<Stat
     for (import, item) in ty.imports(engine) {
         let name = Name::parse(import);
         match (name, item.ty) {
-            _ if is_web(import) && !offers.http => undeclared.push(shown(import)),
+            (Some(name), ComponentItem::ComponentInstance(_))
+                if declaration(&name).is_some_and(|(has, _)| !has(offers)) =>
+            {
+                undeclared.push((import, name));
+            }
             (Some(name), ComponentItem::ComponentInstance(_))
                 if web && http::is_of_library(name.package, name.interface) => {}
             (Some(name), ComponentItem::ComponentInstance(imported)) if is_offered(&name)? => {
@@ -190,11 +196,45 @@ pub(super) fn link(component: &Component, offers: Offers) -> Result<(Linker<Stat
             _ => unknown.push(shown(import)),
         }
     }
-    match (unknown.as_slice(), undeclared.as_slice()) {
-        ([], []) => Ok((linker, web)),
-        ([], _) => Err(not_declared(&undeclared)),
-        _ => Err(not_offered(&unknown)),
+    if !unknown.is_empty() {
+        return Err(not_offered(&unknown));
     }
+    if !undeclared.is_empty() {
+        return Err(not_declared(&undeclared));
+    }
+    Ok((linker, web))
+}
+
+/// Whether an interface is offered to a step, and how a step declares that it wants it; none for what all steps have.
+fn declaration(name: &Name<'_>) -> Option<(fn(Offers) -> bool, &'static str)> {
+    Some(match (name.package, name.interface) {
+        (ACCESS, "objects") => (
+            |offers| offers.objects,
+            "`[steps.objects.NAME]` with a `uri`",
+        ),
+        (ACCESS, "secrets") => (|offers| offers.secrets, "`secrets = [\"NAME\"]`"),
+        (http::PACKAGE, _) => (|offers| offers.http, "`[[steps.http]]` with a `url`"),
+        _ => return None,
+    })
+}
+
+fn not_declared(undeclared: &[(&str, Name<'_>)]) -> Error {
+    let names: Vec<_> = undeclared.iter().map(|(import, _)| shown(import)).collect();
+    let error = Error::new(
+        ErrorKind::Policy,
+        format!(
+            "the plugin imports what its step does not declare: {}",
+            listed(&names)
+        ),
+    );
+    let mut hints: Vec<_> = undeclared
+        .iter()
+        .filter_map(|(_, name)| Some(declaration(name)?.1))
+        .collect();
+    hints.dedup();
+    hints.into_iter().fold(error, |error, how| {
+        error.hint(format!("if it may, declare {how} in the step"))
+    })
 }
 
 fn is_web(import: &str) -> bool {
@@ -206,6 +246,10 @@ fn shown(import: &str) -> String {
 }
 
 fn is_offered(name: &Name<'_>) -> Result<bool> {
+    if name.package == ACCESS {
+        let known = matches!(name.interface, "objects" | "secrets");
+        return Ok(known && name.version == ACCESS_VERSION);
+    }
     if name.package != PACKAGE {
         return Ok(wasi::offers(name.package, name.interface, name.version));
     }
@@ -235,6 +279,8 @@ fn add(
         (PACKAGE, "input") => host::add_input(&mut instance),
         (PACKAGE, "output") => host::add_output(&mut instance),
         (PACKAGE, "log") => host::add_log(&mut instance),
+        (ACCESS, "objects") => objects::add_objects(&mut instance),
+        (ACCESS, "secrets") => objects::add_secrets(&mut instance),
         // Only types.
         (PACKAGE, _) => Ok(()),
         (package, interface) => wasi::add(&mut instance, package, interface, &engine, imported),
@@ -248,17 +294,6 @@ fn listed(names: &[String]) -> String {
         Some(more) => format!("{first} and {more} more"),
         None => first,
     }
-}
-
-fn not_declared(imports: &[String]) -> Error {
-    let names = listed(imports);
-    Error::new(
-        ErrorKind::Plugin,
-        format!("the plugin imports {names}, which the step does not declare"),
-    )
-    .hint(
-        "where it may send requests, say which: add a `[[steps.http]]` with its `url` to the step",
-    )
 }
 
 fn not_offered(unknown: &[String]) -> Error {

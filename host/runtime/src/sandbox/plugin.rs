@@ -96,11 +96,12 @@ impl Sandbox {
         self.load_unless(bytes, Offers::default(), &|| false)
     }
 
-    /// As [`Sandbox::load`], with what `offers` says; `cancelled` is asked again and again while another process compiles.
+    /// As [`Sandbox::load`], with what `offers` has linked as well; `cancelled` is asked again and again while another
+    /// process compiles.
     ///
     /// # Errors
     ///
-    /// As [`Sandbox::load`], and `Cancelled`.
+    /// As [`Sandbox::load`], `Policy` where it imports what is not among the offers, and `Cancelled`.
     pub fn load_unless(
         &self,
         bytes: &[u8],

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use arrow::array::ArrayRef;
 use tokio::runtime::Handle;
 
+use super::access::Access;
 use super::http::Web;
 use super::logs::SharedLogs;
 use super::memory::MemoryMeter;
+use super::objects::Open;
 use super::plan::BoundPlan;
 use super::profile::StepProfile;
 use super::random::Random;
@@ -46,6 +48,8 @@ pub(super) struct State {
     pub(super) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(super) profile: Option<StepProfile>,
     pub(super) random: Random,
+    pub(super) access: Access,
+    pub(super) open: Open,
     pub(super) plan: Option<Arc<BoundPlan>>,
     pub(super) call: Call,
     /// For guests that may wait.

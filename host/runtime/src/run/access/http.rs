@@ -3,55 +3,75 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
-use crate::error::Result;
+use super::{Reach, Vault};
+use crate::error::{Error, Result};
 use crate::network::{
-    Budget, Client, Denials, Failure, Gate, HeaderSecrets, Means, Resolve, Rule, Times,
+    Client, Denials, Failure, Gate, HeaderSecrets, Means, Rule, SystemResolver, Times,
 };
+use crate::policy::{Action, Context, Guard, Resource, act};
+use crate::run::open::read_file;
 use crate::sandbox::{HttpAnswer, HttpError, HttpRequest, HttpTimes, Outgoing};
-use crate::spec::{HttpRule, Uri};
+use crate::spec::HttpRule;
 
-/// What the requests of all steps of a run have in common.
-pub(in crate::run) struct Http {
-    /// Whom to ask.
-    pub(in crate::run) gate: Gate,
-    /// Who hears of denials.
-    pub(in crate::run) denials: Arc<dyn Denials>,
-    /// Who knows the addresses of names.
-    pub(in crate::run) resolver: Arc<dyn Resolve>,
-    /// What the run has left.
-    pub(in crate::run) budget: Arc<Budget>,
+/// Bytes of a file of certificates: all public authorities have a quarter of it.
+const CERTIFICATES_BYTES_MAX: u64 = 1 << 20;
+
+/// Sends the requests of a step that declares `rules`.
+///
+/// # Errors
+///
+/// Fails where a rule is malformed, or its `ca_file` cannot be read.
+pub(super) async fn outgoing(
+    rules: &[HttpRule],
+    guard: Guard,
+    reach: &Reach<'_>,
+) -> Result<Arc<dyn Outgoing>> {
+    let mut ready = Vec::new();
+    for rule in rules {
+        let authorities = match &rule.ca_file {
+            Some(uri) => Some(read_file(reach.stores, uri, CERTIFICATES_BYTES_MAX).await?),
+            None => None,
+        };
+        ready.push(Rule::new(rule, authorities.as_deref())?);
+    }
+    let means = Means {
+        gate: Gate {
+            guard: guard.clone(),
+            has_policies: reach.has_policies,
+        },
+        secrets: Arc::new(Used {
+            guard: guard.clone(),
+            vault: Arc::clone(reach.vault),
+        }),
+        denials: Arc::new(Kept(guard)),
+        resolver: Arc::new(SystemResolver),
+        budget: Arc::clone(reach.budget),
+    };
+    Ok(Arc::new(Sender(Client::new(ready, means))))
 }
 
-impl Http {
-    /// Sends the requests of a step that declares `rules`. `read` reads a `ca_file`.
-    ///
-    /// # Errors
-    ///
-    /// Fails where a rule is malformed, or its `ca_file` cannot be read.
-    pub(in crate::run) async fn outgoing(
-        &self,
-        rules: &[HttpRule],
-        secrets: Arc<dyn HeaderSecrets>,
-        read: impl AsyncFn(&Uri) -> Result<Bytes>,
-    ) -> Result<Arc<dyn Outgoing>> {
-        let mut ready = Vec::new();
-        for rule in rules {
-            let authorities = match &rule.ca_file {
-                Some(uri) => Some(read(uri).await?),
-                None => None,
-            };
-            ready.push(Rule::new(rule, authorities.as_deref())?);
-        }
-        let means = Means {
-            gate: self.gate.clone(),
-            secrets,
-            denials: Arc::clone(&self.denials),
-            resolver: Arc::clone(&self.resolver),
-            budget: Arc::clone(&self.budget),
-        };
-        Ok(Arc::new(Sender(Client::new(ready, means))))
+/// Secrets that go into headers, each asked about for each host.
+struct Used {
+    guard: Guard,
+    vault: Arc<Vault>,
+}
+
+impl HeaderSecrets for Used {
+    fn header(&self, secret: &str, host: &str) -> Result<String> {
+        let resource = Resource::parse(&format!("secret:{secret}"), Action::SecretUse)?;
+        let context = Context::default().with(Action::SecretUse, "secret:host", host)?;
+        self.guard.grant::<act::SecretUse>(resource, context)?;
+        let value = self.vault.get(secret).map(str::to_owned);
+        value.ok_or_else(|| Error::internal(format!("the secret `{secret}` was not fetched")))
+    }
+}
+
+struct Kept(Guard);
+
+impl Denials for Kept {
+    fn denied(&self, error: &Error) {
+        self.0.keep(error);
     }
 }
 
