@@ -8,11 +8,13 @@ use std::time::SystemTime;
 use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use sluicegate::error::{Error, Result, ResultExt as _};
+use sluicegate::policy::{Policies, Principal, Unaudited};
 use sluicegate::run::{self, Options, Progress, Summary};
 use sluicegate::sandbox::Profile;
 use sluicegate::spec::{Application, ApplicationFile};
 
 use crate::limits::LimitFlags;
+use crate::policy::load;
 use crate::report::{self, Failure, Outcome};
 use crate::{interrupt, place, progress, summary};
 
@@ -39,6 +41,18 @@ pub(crate) struct Arguments {
     /// Writes where the transforms spend their time, for <https://profiler.firefox.com>
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
+    /// A file of policies that say what the run may do; may be repeated, with `LAYER=` before the name to set its layer.
+    /// Without any, a run may do what its application declares
+    #[arg(long = "policy", value_name = "FILE")]
+    policies: Vec<String>,
+    /// The compartment that the application belongs to, for policies
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
+    compartment: String,
     #[command(flatten)]
     limits: LimitFlags,
 }
@@ -156,6 +170,11 @@ fn execute(
     }
     let options = Options {
         run_id,
+        submitter: submitter(),
+        compartment: arguments.compartment.clone(),
+        policies: policies(&arguments.policies)?,
+        commands: true,
+        audit: Arc::new(Unaudited),
         environment: place::environment(),
         sandbox,
         threads: arguments.threads,
@@ -172,6 +191,20 @@ fn execute(
     // Drops the watchers, and does not wait for storage that does not answer.
     runtime.shutdown_background();
     done
+}
+
+/// The policies of the command line, if there are any.
+fn policies(names: &[String]) -> Result<Option<Policies>> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    load::policies(names, Path::new("")).map(Some)
+}
+
+/// Who started the command, as far as the environment says; policies that must not rely on that name no submitter.
+fn submitter() -> String {
+    let name = place::environment().remove("USER").unwrap_or_default();
+    Principal::user(&name).map(|_| name).unwrap_or_default()
 }
 
 /// A runtime for what waits; zero threads takes one per core.

@@ -3,7 +3,7 @@
 mod convert;
 mod explain;
 mod fmt;
-mod load;
+pub(crate) mod load;
 mod test;
 
 use crate::report::Outcome;

@@ -13,6 +13,7 @@
 //! What a decision allows is a [`Granted`], which only this module makes: code that demands one cannot be reached
 //! without a decision. Statements are compiled to Cedar and decided by it; no other module knows of that.
 
+pub mod audit;
 mod cases;
 mod cedar;
 mod compile;
@@ -21,7 +22,9 @@ mod decide;
 mod explain;
 mod file;
 mod grant;
+mod guard;
 mod json;
+mod need;
 mod principal;
 mod request;
 mod resource;
@@ -31,6 +34,7 @@ mod variables;
 mod vocabulary;
 mod write;
 
+pub use audit::{Audit, AuditLog, Record, Unaudited};
 pub use cases::{CASES_MAX, CaseResult, Cases};
 pub use cedar::{CEDAR_DEPTH_MAX, CEDAR_POLICY_BYTES_MAX};
 pub use condition::TEXT_BYTES_MAX;
@@ -38,10 +42,12 @@ pub use decide::{Decision, LayerResult, Policies, Snapshot, StatementRef, Verdic
 pub use explain::{Explanation, NEAR_STATEMENTS_MAX, NearMiss, Part};
 pub use file::{GROUPS_MAX, MEMBERS_MAX, PolicyFile, Syntax};
 pub use grant::{Act, Granted};
+pub use guard::Guard;
 pub use json::JSON_DEPTH_MAX;
+pub use need::Need;
 pub use principal::{NAME_BYTES_MAX, Principal, RunIdentity};
 pub use request::{Context, Request};
-pub use resource::{RESOURCE_BYTES_MAX, Resource, SEGMENTS_MAX};
+pub use resource::{RESOURCE_BYTES_MAX, Resource, SEGMENTS_MAX, check_path};
 pub use rule::{RULE_BYTES_MAX, RULE_DEPTH_MAX, Rule};
 pub use statement::SID_BYTES_MAX;
 pub use vocabulary::{Action, ResourceKind, act};

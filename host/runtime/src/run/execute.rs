@@ -6,16 +6,21 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::access::{self, Reach, Vault};
 use super::open::{files_of, with_schema};
 use super::summary::{FileSummary, StepSummary, Summary};
-use super::{Options, plugin_bytes, threads};
+use super::{Options, needs, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
+use crate::network::{Budget, Caps};
+use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
-use crate::spec::{Application, Source};
-use crate::storage::{Meter, Staging, Stores, check_overlap};
+use crate::spec::{Application, Mode, Source};
+use crate::storage::{
+    FinishedFile, Meter, Place, SideObjects, Staging, Stores, canonical, check_overlap,
+};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -26,7 +31,12 @@ pub(super) struct Execution {
     options: Options,
     engine: Engine,
     sandbox: Sandbox,
+    guard: Guard,
     stores: Stores,
+    /// What transforms write beside the output.
+    side: Arc<SideObjects>,
+    /// What is left of the requests that transforms may send.
+    budget: Arc<Budget>,
     meter: Arc<Meter>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     stop: Arc<AtomicBool>,
@@ -42,10 +52,15 @@ struct Written {
 impl Execution {
     pub(super) fn new(application: Application, options: Options) -> Result<Self> {
         let meter = Arc::new(Meter::default());
+        let guard = guard(&application, &options)?;
+        let environment = options.environment.clone();
         Ok(Self {
             engine: Engine::new(&application.limits, threads(options.threads))?,
             sandbox: sandbox(&options, &application.limits.compile)?,
-            stores: Stores::new(options.environment.clone(), Arc::clone(&meter)),
+            stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
+            guard,
+            side: Arc::default(),
+            budget: Arc::new(Budget::new(Caps::default())),
             stop: Arc::default(),
             started: Instant::now(),
             application,
@@ -57,6 +72,17 @@ impl Execution {
     /// Everything that can fail for a reason known beforehand fails before the first row is read; and
     /// whatever fails leaves nothing behind.
     pub(super) async fn run(self) -> Result<Summary> {
+        let guard = self.guard.clone();
+        // What a transform was denied is most likely why the run failed, whatever the transform made of it.
+        let logs = self.options.progress.logs().clone();
+        self.run_to_end().await.map_err(|error| {
+            let denials = guard.take_denials().into_iter();
+            let error = denials.fold(error, |error, denial| error.hint(told(&denial)));
+            error.map_texts(|text| logs.clean(text).into_owned())
+        })
+    }
+
+    async fn run_to_end(self) -> Result<Summary> {
         check_overlap(&self.application.inputs, &self.application.output)?;
         let prepared = self.within_limits(self.prepare()).await;
         self.stop.store(prepared.is_err(), Ordering::Relaxed);
@@ -69,6 +95,7 @@ impl Execution {
             Err(error) => {
                 // The first failure is the one to report; what could not be given up is hidden anyway.
                 drop(staging.abort().await);
+                self.side.abort().await;
                 return Err(error);
             }
         };
@@ -85,8 +112,37 @@ impl Execution {
             .stores
             .open_output(&output.uri)
             .with_context(preparing)?;
+        self.may_write(&place).with_context(preparing)?;
         let staging = Staging::begin(&place, output.mode, &self.options.run_id);
         Ok((plan, Arc::new(staging.await.with_context(preparing)?)))
+    }
+
+    /// Asks for what the commit will do, so that it is not refused after all the work.
+    fn may_write(&self, place: &Place) -> Result<()> {
+        let output = &self.application.output;
+        let named = |name: String| {
+            let key = place.key(&name).unwrap_or_default();
+            let uri = canonical(&place.uri, &self.options.environment);
+            Resource::object(&uri, &place.full(&key))
+        };
+        let part = format!(
+            "part-00000-000-{}{}",
+            self.options.run_id,
+            output.format.extension()
+        );
+        self.guard
+            .grant::<act::ObjectCreate>(named(part)?, Context::default())?;
+        if output.mode == Mode::ErrorIfExists {
+            return Ok(());
+        }
+        let marker = named("_SUCCESS".to_owned())?;
+        let context = Context::default;
+        self.guard
+            .grant::<act::ObjectOverwrite>(marker.clone(), context())?;
+        if output.mode == Mode::Overwrite {
+            self.guard.grant::<act::ObjectDelete>(marker, context())?;
+        }
+        Ok(())
     }
 
     /// Does `work` unless the run is cancelled or out of time meanwhile: a server may never answer.
@@ -115,22 +171,37 @@ impl Execution {
             .progress
             .bytes_total
             .store(bytes, Ordering::Relaxed);
+        let vault = Vault::open(&self.application, &self.options, &self.guard).await?;
+        self.options.progress.logs().redact(vault.redactor());
+        let vault = Arc::new(vault);
         let mut steps: Vec<LogicalPlan> = Vec::new();
         for step in &self.application.steps {
             let below = source(&inputs, &steps, step.from)?;
             let component = plugin_bytes(&self.stores, &step.plugin, &step.name).await?;
             let sandbox = self.sandbox.clone();
             let cancelled = self.cancelled();
-            let plugin =
-                tokio::task::spawn_blocking(move || sandbox.load_unless(&component, &*cancelled))
-                    .await
-                    .map_err(|error| Error::internal("compile a plugin").source(error))?
-                    .with_context(|| {
-                        format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
-                    })?;
+            let offers = access::offers(&step.access);
+            let load = move || sandbox.load_unless(&component, offers, &*cancelled);
+            let plugin = tokio::task::spawn_blocking(load)
+                .await
+                .map_err(|error| Error::internal("compile a plugin").source(error))?
+                .with_context(|| {
+                    format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
+                })?;
             let profile = self.options.profile.as_ref();
+            let logs = self.options.progress.logs().of(&step.name);
+            let reach = Reach {
+                guard: &self.guard,
+                stores: &self.stores,
+                side: &self.side,
+                vault: &vault,
+                bytes_max: self.application.limits.output_bytes,
+                has_policies: self.options.policies.is_some(),
+                budget: &self.budget,
+            };
             let watch = Watch {
-                logs: self.options.progress.logs().of(&step.name),
+                access: access::access(step, &reach, &logs).await?,
+                logs,
                 cancel: self.cancelled(),
                 profile: profile.map(|profile| profile.step(&step.name)),
             };
@@ -249,15 +320,32 @@ impl Execution {
         }
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
-        staging
-            .commit(finished, rows_out)
-            .await
-            .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
+        if let Err(error) = self.publish(staging, finished, rows_out).await {
+            self.side.abort().await;
+            return Err(error);
+        }
         Ok(self.summary(files, rows_out, &written.plan))
     }
 
+    /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
+    async fn publish(&self, staging: Staging, files: Vec<FinishedFile>, rows: u64) -> Result<()> {
+        if let Err(error) = self.side.publish().await {
+            drop(staging.abort().await);
+            return Err(error);
+        }
+        staging
+            .commit(files, rows)
+            .await
+            .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
+        self.side.remove().await
+    }
+
     fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: &Planned) -> Summary {
-        let steps: Vec<StepSummary> = plan.steps().into_iter().map(StepSummary::from).collect();
+        let mut steps: Vec<StepSummary> = plan.steps().into_iter().map(StepSummary::from).collect();
+        let logs = self.options.progress.logs();
+        for row in steps.iter_mut().flat_map(|step| &mut step.rejected) {
+            row.reason = logs.clean(&row.reason).into_owned();
+        }
         Summary {
             run_id: self.options.run_id.clone(),
             application: self.application.name.clone(),
@@ -296,6 +384,35 @@ fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
         }
         outcome => outcome,
     }
+}
+
+/// A denial with its cure, as a hint.
+fn told(denial: &Error) -> String {
+    let mut text = format!("a transform was denied: {denial}");
+    for hint in denial.hints() {
+        text.push_str("\n  ");
+        text.push_str(&hint.replace('\n', "\n  "));
+    }
+    text
+}
+
+/// Decides in the name of the run: by the policies that are given, and never beyond what its application declares.
+fn guard(application: &Application, options: &Options) -> Result<Guard> {
+    let principal = Principal::run(RunIdentity {
+        id: options.run_id.clone(),
+        application: application.name.clone(),
+        compartment: options.compartment.clone(),
+        submitter: options.submitter.clone(),
+        tags: application.tags.clone(),
+    })?;
+    let needs = needs(application, |uri| canonical(uri, &options.environment))?;
+    let declared = PolicyFile::declared(&application.name, &needs);
+    let policies = match &options.policies {
+        Some(policies) => policies.with(declared),
+        None => Policies::new(vec![PolicyFile::unwritten(&application.name), declared]),
+    };
+    let snapshot = policies.snapshot(&principal)?;
+    Ok(Guard::new(snapshot, Arc::clone(&options.audit)))
 }
 
 fn source(inputs: &[LogicalPlan], steps: &[LogicalPlan], from: Source) -> Result<LogicalPlan> {

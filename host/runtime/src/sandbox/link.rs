@@ -5,10 +5,11 @@ use wasmtime::Engine;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Linker};
 
-use super::contract::{EXPORT, PACKAGE, VERSIONS};
+use super::access::Offers;
+use super::contract::{ACCESS, ACCESS_VERSION, EXPORT, PACKAGE, VERSIONS};
 use super::logs::harmless;
 use super::state::State;
-use super::{host, wasi};
+use super::{host, http, objects, wasi};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of an import's name that are shown.
@@ -122,6 +123,8 @@ fn ask(import: &str) -> Option<String> {
     };
     match wasi::asks(name.package, name.interface) {
         _ if name.package == PACKAGE => None,
+        _ if name.package == ACCESS => Some(name.interface.to_owned()),
+        _ if name.package == http::PACKAGE => Some("http".to_owned()),
         // Streams and terminals only carry what other interfaces give.
         Some("streams" | "terminal" | "exit") => None,
         Some(ask) => Some(ask.to_owned()),
@@ -158,35 +161,95 @@ fn other_version(version: &str) -> Error {
     .hint("rebuild the plugin with the SDK of an offered version, or use another release of Sluicegate")
 }
 
-/// A linker with exactly what `component` imports.
+/// A linker with exactly what `component` imports, and whether its instances may wait.
 ///
 /// # Errors
 ///
-/// `Plugin` with the name of each import that is not offered.
-pub(super) fn link(component: &Component) -> Result<Linker<State>> {
+/// `Plugin` with the name of each import that is not offered; `Policy` with each that exists and is not offered to this
+/// step.
+pub(super) fn link(component: &Component, offers: Offers) -> Result<(Linker<State>, bool)> {
     let engine = component.engine();
+    let ty = component.component_type();
     let mut linker = Linker::new(engine);
-    let mut unknown = Vec::new();
-    for (import, item) in component.component_type().imports(engine) {
+    let failed = |import: &str, error| {
+        Error::internal(format!("link `{}`", harmless(import, NAME_BYTES))).source(error)
+    };
+    let web = ty.imports(engine).any(|(import, _)| is_web(import));
+    if web {
+        http::add_library(&mut linker).map_err(|error| failed(http::PACKAGE, error))?;
+    }
+    let (mut unknown, mut undeclared) = (Vec::new(), Vec::new());
+    for (import, item) in ty.imports(engine) {
         let name = Name::parse(import);
         match (name, item.ty) {
-            (Some(name), ComponentItem::ComponentInstance(imported)) if offers(&name)? => {
-                add(&mut linker, import, &name, &imported).map_err(|error| {
-                    Error::internal(format!("link `{}`", harmless(import, NAME_BYTES)))
-                        .source(error)
-                })?;
+            (Some(name), ComponentItem::ComponentInstance(_))
+                if declaration(&name).is_some_and(|(has, _)| !has(offers)) =>
+            {
+                undeclared.push((import, name));
             }
-            _ => unknown.push(format!("`{}`", harmless(import, NAME_BYTES))),
+            (Some(name), ComponentItem::ComponentInstance(_))
+                if web && http::is_of_library(name.package, name.interface) => {}
+            (Some(name), ComponentItem::ComponentInstance(imported)) if is_offered(&name)? => {
+                add(&mut linker, import, &name, web, &imported)
+                    .map_err(|error| failed(import, error))?;
+            }
+            _ => unknown.push(shown(import)),
         }
     }
-    if unknown.is_empty() {
-        Ok(linker)
-    } else {
-        Err(not_offered(&unknown))
+    if !unknown.is_empty() {
+        return Err(not_offered(&unknown));
     }
+    if !undeclared.is_empty() {
+        return Err(not_declared(&undeclared));
+    }
+    Ok((linker, web))
 }
 
-fn offers(name: &Name<'_>) -> Result<bool> {
+/// Whether an interface is offered to a step, and how a step declares that it wants it; none for what all steps have.
+fn declaration(name: &Name<'_>) -> Option<(fn(Offers) -> bool, &'static str)> {
+    Some(match (name.package, name.interface) {
+        (ACCESS, "objects") => (
+            |offers| offers.objects,
+            "`[steps.objects.NAME]` with a `uri`",
+        ),
+        (ACCESS, "secrets") => (|offers| offers.secrets, "`secrets = [\"NAME\"]`"),
+        (http::PACKAGE, _) => (|offers| offers.http, "`[[steps.http]]` with a `url`"),
+        _ => return None,
+    })
+}
+
+fn not_declared(undeclared: &[(&str, Name<'_>)]) -> Error {
+    let names: Vec<_> = undeclared.iter().map(|(import, _)| shown(import)).collect();
+    let error = Error::new(
+        ErrorKind::Policy,
+        format!(
+            "the plugin imports what its step does not declare: {}",
+            listed(&names)
+        ),
+    );
+    let mut hints: Vec<_> = undeclared
+        .iter()
+        .filter_map(|(_, name)| Some(declaration(name)?.1))
+        .collect();
+    hints.dedup();
+    hints.into_iter().fold(error, |error, how| {
+        error.hint(format!("if it may, declare {how} in the step"))
+    })
+}
+
+fn is_web(import: &str) -> bool {
+    Name::parse(import).is_some_and(|name| name.package == http::PACKAGE)
+}
+
+fn shown(import: &str) -> String {
+    format!("`{}`", harmless(import, NAME_BYTES))
+}
+
+fn is_offered(name: &Name<'_>) -> Result<bool> {
+    if name.package == ACCESS {
+        let known = matches!(name.interface, "objects" | "secrets");
+        return Ok(known && name.version == ACCESS_VERSION);
+    }
     if name.package != PACKAGE {
         return Ok(wasi::offers(name.package, name.interface, name.version));
     }
@@ -204,30 +267,37 @@ fn add(
     linker: &mut Linker<State>,
     import: &str,
     name: &Name<'_>,
+    web: bool,
     imported: &ComponentInstance,
 ) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     let mut instance = linker.instance(import)?;
+    if web && http::add(&mut instance, name.package, name.interface)? {
+        return Ok(());
+    }
     match (name.package, name.interface) {
         (PACKAGE, "input") => host::add_input(&mut instance),
         (PACKAGE, "output") => host::add_output(&mut instance),
         (PACKAGE, "log") => host::add_log(&mut instance),
+        (ACCESS, "objects") => objects::add_objects(&mut instance),
+        (ACCESS, "secrets") => objects::add_secrets(&mut instance),
         // Only types.
         (PACKAGE, _) => Ok(()),
         (package, interface) => wasi::add(&mut instance, package, interface, &engine, imported),
     }
 }
 
-fn not_offered(unknown: &[String]) -> Error {
-    let mut names = unknown
-        .iter()
-        .take(NAMES)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    if let Some(more) = unknown.len().checked_sub(NAMES).filter(|more| *more > 0) {
-        names = format!("{names} and {more} more");
+/// The first names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let first = names.get(..NAMES).unwrap_or(names).join(", ");
+    match names.len().checked_sub(NAMES).filter(|more| *more > 0) {
+        Some(more) => format!("{first} and {more} more"),
+        None => first,
     }
+}
+
+fn not_offered(unknown: &[String]) -> Error {
+    let names = listed(unknown);
     Error::new(
         ErrorKind::Plugin,
         format!("the plugin imports what is not offered: {names}"),

@@ -1,16 +1,19 @@
 //! Where bytes come from and go to: local folders, buckets of S3, Google, Azure and Oracle, and web servers for reading.
 //!
 //! Everything behind this module is an `ObjectStore`. [`ConfinedStore`] keeps local access inside one folder. Concerns are
-//! layers over a store, one each: [`Metered`] counts bytes, `Ranges` reads parts of files from servers that send only
+//! layers over a store, one each: `Guarded` asks the policies about every verb, [`Metered`] counts bytes, `Ranges` reads parts of files from servers that send only
 //! whole ones; retries and timeouts are the clients' own, with bounds that are named here. [`Staging`] makes a run's
 //! files appear only when all of them are complete.
 
 mod confined;
 mod failure;
+mod guarded;
 mod layer;
 mod listing;
 mod meter;
+mod objects;
 mod overlap;
+mod private;
 mod ranged;
 mod read;
 mod remote;
@@ -22,10 +25,12 @@ pub use failure::storage_error;
 pub use layer::{Layer, Layered};
 pub use listing::{is_hidden, list};
 pub use meter::{Meter, Metered};
+pub use objects::{Key, Object, head_object, list_page, read_range};
 pub use overlap::check_overlap;
+pub use private::read_private;
 pub use read::read_whole;
-pub use staging::{Committed, FinishedFile, StagedFile, Staging};
-pub use stores::{Place, Stores};
+pub use staging::{Begun, Committed, FinishedFile, SideObjects, StagedFile, Staging};
+pub use stores::{Place, Stores, canonical};
 
 #[cfg(test)]
 mod tests;

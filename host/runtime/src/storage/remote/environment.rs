@@ -13,12 +13,18 @@ const EVERY_HOST: &str = "*,0.0.0.0/0,::/0";
 /// The environment that a client is configured from, such as `AWS_REGION`. An empty variable is not set.
 ///
 /// It holds credentials, and so cannot be printed.
+#[derive(Clone)]
 pub(in crate::storage) struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// Takes what the caller may use.
     pub(in crate::storage) const fn new(variables: BTreeMap<String, String>) -> Self {
         Self(variables)
+    }
+
+    /// All of them.
+    pub(in crate::storage) const fn variables(&self) -> &BTreeMap<String, String> {
+        &self.0
     }
 
     /// The value of a variable.

@@ -1,0 +1,1 @@
+//! What a file of audits tells, and that nothing can be done to it unseen.
