@@ -3,7 +3,6 @@ package main
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 
@@ -19,17 +18,7 @@ type process func(batch *sluice.Batch, out *sluice.Output) error
 
 func (p process) Process(batch *sluice.Batch, out *sluice.Output) error { return p(batch, out) }
 
-// withParams bind the transforms of modes that have parameters of their own.
-var withParams = map[string]func(*sluice.Plan, sluice.RawParams) (sluice.Transform, error){
-	"params":        bindParams,
-	"object-copy":   bindCopy,
-	"object-list":   bindList,
-	"object-errors": bindErrors,
-	"secret":        bindSecret,
-	"http":          bindHTTP,
-}
-
-// modes bind the transforms of the others.
+// modes bind the transform of each mode but `params`, which has parameters of its own.
 var modes = map[string]func(*sluice.Plan) sluice.Transform{
 	"echo":            bindEcho,
 	"pass":            bindPass,
@@ -54,8 +43,8 @@ func bind(plan *sluice.Plan, raw sluice.RawParams) (sluice.Transform, error) {
 	if err := json.Unmarshal([]byte(raw), &params); err != nil {
 		return nil, sluice.Invalid("parameter `mode`: %v", err)
 	}
-	if bindMode, known := withParams[params.Mode]; known {
-		return bindMode(plan, raw)
+	if params.Mode == "params" {
+		return bindParams(plan, raw)
 	}
 	bindMode, known := modes[params.Mode]
 	if !known {
@@ -68,7 +57,10 @@ func bind(plan *sluice.Plan, raw sluice.RawParams) (sluice.Transform, error) {
 }
 
 func knownModes() string {
-	names := slices.AppendSeq(slices.Collect(maps.Keys(modes)), maps.Keys(withParams))
+	names := []string{"params"}
+	for name := range modes {
+		names = append(names, name)
+	}
 	slices.Sort(names)
 	return "`" + strings.Join(names, "`, `") + "`"
 }

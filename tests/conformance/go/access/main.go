@@ -1,13 +1,52 @@
+// The conformance guest in Go for what lies beyond the columns: objects, secrets and HTTP.
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"sluicegate/sluice"
 )
+
+func init() { sluice.Export(bind) }
+
+func main() {}
+
+// process is a transform that keeps nothing but what its bind closed over.
+type process func(batch *sluice.Batch, out *sluice.Output) error
+
+func (p process) Process(batch *sluice.Batch, out *sluice.Output) error { return p(batch, out) }
+
+var modes = map[string]func(*sluice.Plan, sluice.RawParams) (sluice.Transform, error){
+	"object-copy":   bindCopy,
+	"object-list":   bindList,
+	"object-errors": bindErrors,
+	"secret":        bindSecret,
+	"http":          bindHTTP,
+}
+
+func bind(plan *sluice.Plan, raw sluice.RawParams) (sluice.Transform, error) {
+	var params struct{ Mode string }
+	if err := json.Unmarshal([]byte(raw), &params); err != nil {
+		return nil, sluice.Invalid("parameter `mode`: %v", err)
+	}
+	bindMode, known := modes[params.Mode]
+	if !known {
+		names := strings.Join(slices.Sorted(maps.Keys(modes)), "`, `")
+		return nil, sluice.Invalid("parameter `mode` is `%s`; there are `%s`", params.Mode, names)
+	}
+	return bindMode(plan, raw)
+}
+
+func bindPass(plan *sluice.Plan) sluice.Transform {
+	plan.PassAll().Stateless()
+	return process(func(_ *sluice.Batch, out *sluice.Output) error { return out.All() })
+}
 
 // pieceBytes is the bytes that `object-copy` reads at once.
 const pieceBytes = 64 << 10
