@@ -1,17 +1,68 @@
-//! Modes that reach beyond the columns.
+//! The guest in Rust that reaches beyond its columns: what each mode does is written in `tests/conformance/README.md`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
+use serde::Deserialize;
 use sluicegate_guest::array::{StringArray, UInt64Array};
 use sluicegate_guest::http::Request;
 use sluicegate_guest::objects::{Error, Folder};
 use sluicegate_guest::prelude::*;
 use sluicegate_guest::secrets;
 
-use crate::{Mode, Params, stateless};
+/// What an application may set, each for the modes that use it.
+#[derive(Deserialize)]
+struct Params {
+    mode: String,
+    source: Option<String>,
+    source_path: Option<String>,
+    target: Option<String>,
+    target_path: Option<String>,
+    folder: Option<String>,
+    prefix: Option<String>,
+    path: Option<String>,
+    name: Option<String>,
+    method: Option<String>,
+    url: Option<String>,
+    body: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    timeout_ms: Option<u64>,
+}
+
+impl Params {
+    /// A parameter that a mode needs.
+    fn need<'a>(name: &str, value: &'a Option<String>) -> Result<&'a str, Fault> {
+        let missing = || Fault::invalid(format!("parameter `{name}` is missing"));
+        value.as_deref().ok_or_else(missing)
+    }
+}
+
+/// What a mode does with batches.
+trait Mode {
+    fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Fault>;
+
+    fn finish(&mut self, _out: &mut Output<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+}
 
 type Bound = Result<Box<dyn Mode>, Fault>;
+
+/// Did in `bind` what it had to do.
+struct Pass;
+
+impl Mode for Pass {
+    fn process(&mut self, _: &Batch, out: &mut Output<'_>) -> Result<(), Fault> {
+        out.all(&[])
+    }
+}
+
+fn pass(plan: &mut Plan) -> Bound {
+    plan.pass_all().stateless();
+    Ok(Box::new(Pass))
+}
 
 /// Bytes that `object-copy` reads at once.
 const PIECE_BYTES: u32 = 64 << 10;
@@ -19,7 +70,7 @@ const PIECE_BYTES: u32 = 64 << 10;
 /// What is left to copy.
 struct Copy(Option<[String; 4]>);
 
-pub fn object_copy(plan: &mut Plan, params: &Params) -> Bound {
+fn object_copy(plan: &mut Plan, params: &Params) -> Bound {
     plan.pass_all();
     Ok(Box::new(Copy(Some([
         Params::need("source", &params.source)?.to_owned(),
@@ -54,7 +105,7 @@ struct List {
     prefix: String,
 }
 
-pub fn object_list(plan: &mut Plan, params: &Params) -> Bound {
+fn object_list(plan: &mut Plan, params: &Params) -> Bound {
     plan.compute(Field::new("path", DataType::Utf8, false))
         .compute(Field::new("size", DataType::UInt64, false));
     Ok(Box::new(List {
@@ -77,7 +128,7 @@ impl Mode for List {
     }
 }
 
-pub fn object_errors(plan: &mut Plan, params: &Params) -> Bound {
+fn object_errors(plan: &mut Plan, params: &Params) -> Bound {
     fn word<T>(done: Result<T, Error>) -> String {
         done.map_or_else(|error| error.kind().to_string(), |_| "none".to_owned())
     }
@@ -90,18 +141,18 @@ pub fn object_errors(plan: &mut Plan, params: &Params) -> Bound {
         word(folder.head("../x")),
         word(folder.create(path)),
     );
-    stateless::pass(plan, params)
+    pass(plan)
 }
 
-pub fn secret(plan: &mut Plan, params: &Params) -> Bound {
+fn secret(plan: &mut Plan, params: &Params) -> Bound {
     match secrets::read(Params::need("name", &params.name)?) {
         Ok(secret) => sluicegate_guest::info!("secret {} bytes", secret.len()),
         Err(error) => sluicegate_guest::info!("{}", error.kind()),
     }
-    stateless::pass(plan, params)
+    pass(plan)
 }
 
-pub fn http(plan: &mut Plan, params: &Params) -> Bound {
+fn http(plan: &mut Plan, params: &Params) -> Bound {
     let method = params.method.as_deref().unwrap_or("GET");
     let mut request = Request::new(method, Params::need("url", &params.url)?);
     for (name, value) in &params.headers {
@@ -117,5 +168,44 @@ pub fn http(plan: &mut Plan, params: &Params) -> Bound {
         }
         Err(error) => sluicegate_guest::info!("{}", error.kind()),
     }
-    stateless::pass(plan, params)
+    pass(plan)
 }
+
+type Bind = fn(&mut Plan, &Params) -> Bound;
+
+const MODES: [(&str, Bind); 5] = [
+    ("object-copy", object_copy),
+    ("object-list", object_list),
+    ("object-errors", object_errors),
+    ("secret", secret),
+    ("http", http),
+];
+
+/// The guest, in one of its modes.
+struct Access(Box<dyn Mode>);
+
+impl Transform for Access {
+    type Params = Params;
+
+    fn bind(plan: &mut Plan, params: Params) -> Result<Self, Fault> {
+        let known = MODES.iter().find(|(name, _)| *name == params.mode);
+        let Some((_, bind)) = known else {
+            let names = MODES.map(|(name, _)| name).join(", ");
+            let mode = params.mode;
+            return Err(Fault::invalid(format!(
+                "mode `{mode}` is not known; there are {names}"
+            )));
+        };
+        bind(plan, &params).map(Self)
+    }
+
+    fn process(&mut self, batch: &Batch, out: &mut Output<'_>) -> Result<(), Fault> {
+        self.0.process(batch, out)
+    }
+
+    fn finish(&mut self, out: &mut Output<'_>) -> Result<(), Fault> {
+        self.0.finish(out)
+    }
+}
+
+sluicegate_guest::export!(Access);
