@@ -6,7 +6,7 @@ mod stateless;
 use serde::{Deserialize, Serialize};
 use sluicegate_guest::prelude::*;
 
-/// What an application may set, each for the modes that use it.
+/// What an application may set; all but `mode` are for the mode `params`.
 #[derive(Deserialize)]
 struct Params {
     mode: String,
@@ -21,12 +21,6 @@ struct Params {
 }
 
 impl Params {
-    /// A parameter that a mode needs.
-    fn need<'a>(name: &str, value: &'a Option<String>) -> Result<&'a str, Fault> {
-        let missing = || Fault::invalid(format!("parameter `{name}` is missing"));
-        value.as_deref().ok_or_else(missing)
-    }
-
     const fn real() -> f64 {
         1.5
     }
