@@ -13,6 +13,7 @@ use super::{Options, needs, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
+use crate::network::{Budget, Caps};
 use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
@@ -34,6 +35,8 @@ pub(super) struct Execution {
     stores: Stores,
     /// What transforms write beside the output.
     side: Arc<SideObjects>,
+    /// What is left of the requests that transforms may send.
+    budget: Arc<Budget>,
     meter: Arc<Meter>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     stop: Arc<AtomicBool>,
@@ -57,6 +60,7 @@ impl Execution {
             stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
             guard,
             side: Arc::default(),
+            budget: Arc::new(Budget::new(Caps::default())),
             stop: Arc::default(),
             started: Instant::now(),
             application,
@@ -192,9 +196,11 @@ impl Execution {
                 side: &self.side,
                 vault: &vault,
                 bytes_max: self.application.limits.output_bytes,
+                has_policies: self.options.policies.is_some(),
+                budget: &self.budget,
             };
             let watch = Watch {
-                access: access::access(step, &reach, &logs)?,
+                access: access::access(step, &reach, &logs).await?,
                 logs,
                 cancel: self.cancelled(),
                 profile: profile.map(|profile| profile.step(&step.name)),
