@@ -18,9 +18,9 @@ fn statements(count: usize) -> String {
     let mut text = String::new();
     for at in 0..count {
         let resource = if at % 50 == 0 {
-            "bucket:*".to_owned()
+            "object:*".to_owned()
         } else {
-            format!("bucket:raw/folder-{at}/*")
+            format!("s3://raw/folder-{at}/*")
         };
         write!(
             text,
@@ -54,7 +54,7 @@ fn decide(criterion: &mut Criterion) {
     let context = Context::default().with(action, "object:size", "0").unwrap();
     let request = Request::new(
         action,
-        "bucket:raw/folder-51/date=2026-11-22/part-0.parquet",
+        "s3://raw/folder-51/date=2026-11-22/part-0.parquet",
         context,
     );
     let request = request.unwrap();

@@ -30,7 +30,7 @@ pub(crate) fn policy(bytes: &[u8]) {
     let snapshot = Policies::new(vec![file])
         .snapshot(&Principal::user("anna").unwrap())
         .unwrap();
-    let request = Request::new(Action::ObjectGet, "bucket:raw/sales/x", Context::default());
+    let request = Request::new(Action::ObjectGet, "s3://raw/sales/x", Context::default());
     let request = request.unwrap();
     let decision = snapshot.decide(&request);
     let explanation = snapshot.explain(&request, decision);

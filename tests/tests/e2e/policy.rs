@@ -34,7 +34,7 @@ sid = "sales-output"
 effect = "allow"
 principal = "dynamic-group:sales-runs"
 action = ["object:create", "object:overwrite"]
-resource = "bucket:curated/sales/*"
+resource = "s3://curated/sales/*"
 [statement.condition]
 NumericLessThanEquals = { "object:size" = "1GiB" }
 
@@ -43,7 +43,7 @@ sid = "staff-reads"
 effect = "allow"
 principal = "group:staff"
 action = ["object:get", "object:list"]
-resource = "bucket:curated/*"
+resource = "s3://curated/*"
 "#;
 
 const APPLICATION: &str = r#"layer = "application"
@@ -51,7 +51,7 @@ const APPLICATION: &str = r#"layer = "application"
 [[statement]]
 effect = "allow"
 action = "object:*"
-resource = "bucket:curated/sales/*"
+resource = "s3://curated/sales/*"
 "#;
 
 const CASES: &str = r#"policies = ["policies/guard.toml", "policies/sales.toml", "application=policies/app.toml"]
@@ -65,7 +65,7 @@ trial = { run = "r-2", application = "sales-etl", tags = { env = "test" } }
 name = "the nightly job writes its output"
 principal = "nightly"
 action = "object:create"
-resource = "bucket:curated/sales/part-0.parquet"
+resource = "s3://curated/sales/part-0.parquet"
 context = { "object:size" = "10MiB" }
 expect = "allow"
 sid = "sales-output"
@@ -73,14 +73,14 @@ sid = "sales-output"
 [[case]]
 principal = "anna"
 action = "object:get"
-resource = "bucket:curated/sales/part-0.parquet"
+resource = "s3://curated/sales/part-0.parquet"
 expect = "allow"
 
 [[case]]
 name = "a trial writes nothing"
 principal = "trial"
 action = "object:create"
-resource = "bucket:curated/sales/part-0.parquet"
+resource = "s3://curated/sales/part-0.parquet"
 context = { "object:size" = 1 }
 expect = "deny"
 "#;
@@ -157,7 +157,7 @@ fn a_typo_in_a_case_names_the_nearest_action() {
 #[test]
 fn an_allowed_request_names_the_statements() {
     let project = project();
-    let object = "bucket:curated/sales/x";
+    let object = "s3://curated/sales/x";
     insta::assert_snapshot!(explain(&project, &["--user", "anna", "object:get", object]));
 }
 
@@ -172,7 +172,7 @@ fn a_denied_request_names_layers_the_nearest_statement_and_the_cure() {
         "--tag",
         "env=prod",
     ];
-    let request = ["object:delete", "bucket:curated/sales/x"];
+    let request = ["object:delete", "s3://curated/sales/x"];
     insta::assert_snapshot!(explain(&project, &[&run[..], &request].concat()));
 }
 
@@ -196,11 +196,11 @@ fn a_policy_with_typos_is_refused_with_every_line() {
         .replace("object:create", "object:creat")
         .replace("dynamic-group:sales", "dynamic-grup:sales")
         .replace("NumericLessThanEquals", "NumericLessThanEqual")
-        .replace("bucket:curated/*", "bucket:curated/../*");
+        .replace("s3://curated/*", "s3://curated/../*");
     project.write("policies/sales.toml", wrong);
     insta::assert_snapshot!(explain(
         &project,
-        &["--user", "anna", "object:get", "bucket:a/b"]
+        &["--user", "anna", "object:get", "s3://aaa/b"]
     ));
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     tag: Vec<(String, String)>,
     /// What is asked for, such as `object:get`
     action: String,
-    /// On what, such as `bucket:raw/sales/x.csv`
+    /// On what, such as `s3://raw/sales/x.csv`
     resource: String,
     /// What is known of the request, such as `object:size=10MiB`; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]

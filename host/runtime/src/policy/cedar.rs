@@ -46,7 +46,6 @@ static TYPES: LazyLock<BTreeMap<&str, EntityTypeName>> = LazyLock::new(|| {
         "Application",
         "Bucket",
         "Clock",
-        "Column",
         "DynamicGroup",
         "Group",
         "Host",

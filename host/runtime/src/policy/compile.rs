@@ -46,6 +46,19 @@ pub(super) fn compile(statement: &Statement, scope: Scope<'_>) -> Result<Vec<Val
     Ok(trees)
 }
 
+/// The syntax tree of a permit for anybody.
+pub(super) fn declared(id: &str, allowed: &[Action], target: &Pattern) -> Value {
+    let (target, _) = resource(target);
+    json!({
+        "effect": "permit",
+        "principal": { "op": "All" },
+        "action": actions(allowed),
+        "resource": target,
+        "conditions": [],
+        "annotations": { "id": id },
+    })
+}
+
 fn entity(ty: &str, id: &str) -> Value {
     json!({ "type": format!("{NAMESPACE}::{ty}"), "id": id })
 }
@@ -87,7 +100,7 @@ fn resource(pattern: &Pattern) -> (Value, Option<Value>) {
         Pattern::Any | Pattern::AnyOf(_) => (all, None),
         Pattern::One(kind, name) => {
             let ty = match kind {
-                ResourceKind::Bucket => "Object",
+                ResourceKind::Object => "Object",
                 kind => entity_type(*kind),
             };
             (json!({ "op": "==", "entity": entity(ty, name) }), None)
@@ -100,7 +113,7 @@ fn resource(pattern: &Pattern) -> (Value, Option<Value>) {
             };
             (json!({ "op": "in", "entity": entity(ty, folder) }), None)
         }
-        Pattern::Glob(ResourceKind::Bucket, name) => {
+        Pattern::Glob(ResourceKind::Object, name) => {
             // A bucket is named, and narrows what is looked at.
             let bucket = name.split('/').next().unwrap_or_default();
             let scope = json!({ "op": "in", "entity": entity("Bucket", bucket) });
@@ -169,7 +182,7 @@ fn like(left: &Value, chunks: &[Chunk]) -> Value {
 /// deny holds: what cannot be shown to be excepted is denied.
 fn condition(condition: &Condition, effect: Effect, scope: Scope<'_>) -> Result<Value, Unresolved> {
     let (there, found) = match condition.key.home {
-        Home::Context(_) => member("context", condition.key.attribute),
+        Home::Context(_) | Home::Of(_) => member("context", condition.key.attribute),
         Home::Principal => member("principal", condition.key.attribute),
         Home::Tag => {
             let principal = variable("principal");

@@ -59,8 +59,26 @@ impl Snapshot {
     /// Fails with [`ErrorKind::Policy`] where it is denied: who, what, which layer, the nearest statement, and the
     /// smallest statement that would allow it. Fails with [`ErrorKind::Input`] where the resource is malformed.
     pub fn grant<A: Act>(&self, resource: &str, context: Context) -> Result<Granted<A>> {
-        let request = Request::new(A::ACTION, resource, context)?;
+        self.grant_on(Resource::parse(resource, A::ACTION)?, context)
+    }
+
+    /// As [`grant`](Self::grant), for a resource in canonical form.
+    ///
+    /// # Errors
+    ///
+    /// As [`grant`](Self::grant).
+    pub fn grant_on<A: Act>(&self, resource: Resource, context: Context) -> Result<Granted<A>> {
+        let request = Request::on(A::ACTION, resource, context)?;
         let decision = self.decide(&request);
+        self.prove(request, decision)
+    }
+
+    /// The proof of a decision about `A`, or why there is none.
+    pub(super) fn prove<A: Act>(
+        &self,
+        request: Request,
+        decision: Decision,
+    ) -> Result<Granted<A>> {
         if decision.allowed {
             return Ok(Granted {
                 resource: request.resource,

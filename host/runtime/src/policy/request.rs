@@ -32,11 +32,11 @@ impl Context {
     /// Fails for keys that the action does not carry or that are the principal's, and for malformed values.
     pub fn with(mut self, action: Action, key: &str, text: &str) -> Result<Self> {
         let found = KEYS.into_iter().find(|known| known.name == key);
-        let found = found.filter(|known| matches!(known.home, Home::Context(_)));
+        let found = found.filter(|known| matches!(known.home, Home::Context(_) | Home::Of(_)));
         let Some(found) = found.filter(|known| known.applies_to(action)) else {
-            let known = KEYS
-                .into_iter()
-                .filter(|known| matches!(known.home, Home::Context(_)) && known.applies_to(action));
+            let known = KEYS.into_iter().filter(|known| {
+                matches!(known.home, Home::Context(_) | Home::Of(_)) && known.applies_to(action)
+            });
             let known: Vec<_> = known.map(|known| known.name).collect();
             let hint = match nearest(key, known.iter().copied()) {
                 Some(name) => format!("did you mean `{name}`?"),
@@ -140,9 +140,23 @@ impl Request {
     ///
     /// Fails where the resource is malformed, or nothing that the action acts on.
     pub fn new(action: Action, resource: &str, context: Context) -> Result<Self> {
+        Self::on(action, Resource::parse(resource, action)?, context)
+    }
+
+    /// A request about a resource in canonical form.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the resource is nothing that the action acts on.
+    pub fn on(action: Action, resource: Resource, context: Context) -> Result<Self> {
+        if resource.kind != action.kind() || resource.folder != action.takes_folder() {
+            return Err(Error::internal(format!(
+                "`{resource}` is nothing for `{action}`"
+            )));
+        }
         Ok(Self {
             action,
-            resource: Resource::parse(resource, action)?,
+            resource,
             context,
         })
     }

@@ -4,22 +4,22 @@ use std::fmt;
 
 use super::vocabulary::{Action, ResourceKind};
 use crate::error::{Error, Result};
-use crate::spec::{clip, nearest};
+use crate::spec::{Scheme, Uri, clip, nearest};
 
-/// Bytes of a resource: a key of S3 has at most 1,024, and a bucket's name 63.
-pub const RESOURCE_BYTES_MAX: usize = 1_200;
+/// Bytes of a resource: the path of a local file has at most 4,096.
+pub const RESOURCE_BYTES_MAX: usize = 4_200;
 
 /// Names in a path: as many folders as anybody nests, and few enough to look each up.
 pub const SEGMENTS_MAX: usize = 64;
 
 /// One thing that a principal wants to act on, in canonical form.
 ///
-/// Two texts name the same thing exactly if they are equal: hosts are in lower case with their port, paths have no
-/// empty name, no `.` and no `..`, nothing hides behind `%` and no character is invisible.
+/// Two texts name the same thing exactly if they are equal: hosts are in lower case with their port, objects have the
+/// canonical form of [`Uri`], and paths have no empty name, no `.` and no `..`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Resource {
     pub(super) kind: ResourceKind,
-    /// Without the kind: `bucket/key`, `host:port`, or a name.
+    /// Without the kind: `scheme:bucket/key`, `host:port`, or a name.
     pub(super) name: String,
     /// Whether a folder is meant, which is listed.
     pub(super) folder: bool,
@@ -29,7 +29,7 @@ pub struct Resource {
 type Flaw = String;
 
 impl Resource {
-    /// Reads what `action` is to act on, such as `bucket:raw/sales/x.csv`. Listing takes a folder, with or without a
+    /// Reads what `action` is to act on, such as `s3://raw/sales/x.csv`. Listing takes a folder, with or without a
     /// slash at its end.
     ///
     /// # Errors
@@ -47,20 +47,14 @@ impl Resource {
         if kind != action.kind() {
             return Err(format!("`{}` is nothing for `{action}`", clip(text)));
         }
-        let folder = action == Action::ObjectList;
+        let folder = action.takes_folder();
         let name = match kind {
-            ResourceKind::Bucket | ResourceKind::Column => {
-                let path = if folder {
-                    name.strip_suffix('/').unwrap_or(name)
-                } else {
-                    name
-                };
-                check_path(path)?;
-                let depth = path.split('/').count();
-                if depth < 2 && !folder || kind == ResourceKind::Column && depth != 2 {
-                    return Err(format!("`{}` names nothing within", clip(text)));
+            ResourceKind::Object => {
+                let uri = object(name)?;
+                if !folder && (uri.path().is_empty() || uri.is_folder()) {
+                    return Err(format!("`{}` names a folder, expected an object in it", clip(text)));
                 }
-                path.to_owned()
+                object_name(&uri, uri.path())?
             }
             ResourceKind::Host => host(name, false)?,
             _ => {
@@ -71,13 +65,51 @@ impl Resource {
         Ok(Self { kind, name, folder })
     }
 
+    /// The object `key` of the store that holds `uri`, as it is: nothing in a key is decoded.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the key has empty names, `.` or `..`, or is too long or too deep to be decided about.
+    pub fn object(uri: &Uri, key: &str) -> Result<Self> {
+        Self::of_store(uri, key, false)
+    }
+
+    /// The folder `key` of the store that holds `uri`; empty for all of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`object`](Self::object).
+    pub fn folder(uri: &Uri, key: &str) -> Result<Self> {
+        Self::of_store(uri, key, true)
+    }
+
+    /// What has the name `name` in this folder.
+    pub(super) fn inside(&self, name: &str) -> Result<Self> {
+        let name = format!("{}/{name}", self.name);
+        check_names(&name).map_err(Error::input)?;
+        Ok(Self {
+            kind: self.kind,
+            name,
+            folder: false,
+        })
+    }
+
+    fn of_store(uri: &Uri, key: &str, folder: bool) -> Result<Self> {
+        let name = object_name(uri, key).map_err(Error::input)?;
+        Ok(Self {
+            kind: ResourceKind::Object,
+            name,
+            folder,
+        })
+    }
+
     /// What it is.
     #[must_use]
     pub const fn kind(&self) -> ResourceKind {
         self.kind
     }
 
-    /// The name without the kind: `bucket/key`, `host:port`, or a word.
+    /// The name without the kind: `scheme:bucket/key`, `host:port`, or a word.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -86,15 +118,15 @@ impl Resource {
     /// The type of its entity.
     pub(super) fn entity_type(&self) -> &'static str {
         match self.kind {
-            ResourceKind::Bucket if !self.folder => "Object",
-            ResourceKind::Bucket if self.name.contains('/') => "Prefix",
+            ResourceKind::Object if !self.folder => "Object",
+            ResourceKind::Object if self.name.contains('/') => "Prefix",
             kind => entity_type(kind),
         }
     }
 
     /// The folders above it and its bucket, as types and names.
     pub(super) fn ancestors(&self) -> Vec<(&'static str, &str)> {
-        if self.kind != ResourceKind::Bucket {
+        if self.kind != ResourceKind::Object {
             return Vec::new();
         }
         let ends = self.name.match_indices('/').map(|(at, _)| at);
@@ -109,21 +141,37 @@ impl Resource {
 
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let end = if self.folder { "/" } else { "" };
-        write!(f, "{}:{}{end}", self.kind.as_str(), self.name)
+        if self.kind != ResourceKind::Object {
+            return write!(f, "{}:{}", self.kind.as_str(), self.name);
+        }
+        let (bucket, key) = self.name.split_once('/').unwrap_or((&self.name, ""));
+        let (scheme, authority) = bucket.split_once(':').unwrap_or((bucket, ""));
+        match authority.split_once('@').filter(|_| scheme == "az") {
+            Some((container, account)) => {
+                write!(
+                    f,
+                    "abfss://{container}@{account}.dfs.core.windows.net/{key}"
+                )?;
+            }
+            None => write!(f, "{scheme}://{authority}/{key}")?,
+        }
+        f.write_str(if self.folder && !key.is_empty() {
+            "/"
+        } else {
+            ""
+        })
     }
 }
 
 /// The type of a kind's entities; of a bucket, the bucket's own.
 pub(super) const fn entity_type(kind: ResourceKind) -> &'static str {
     match kind {
-        ResourceKind::Bucket => "Bucket",
+        ResourceKind::Object => "Bucket",
         ResourceKind::Host => "Host",
         ResourceKind::Secret => "Secret",
         ResourceKind::Clock => "Clock",
         ResourceKind::Random => "Random",
         ResourceKind::Log => "Log",
-        ResourceKind::Column => "Column",
         ResourceKind::Application => "Application",
         ResourceKind::Run => "Run",
     }
@@ -131,20 +179,19 @@ pub(super) const fn entity_type(kind: ResourceKind) -> &'static str {
 
 const fn form(kind: ResourceKind) -> &'static str {
     match kind {
-        ResourceKind::Bucket => "bucket:raw/sales/x.csv",
+        ResourceKind::Object => "s3://raw/sales/x.csv",
         ResourceKind::Host => "host:example.com:443",
         ResourceKind::Secret => "secret:api-token",
         ResourceKind::Clock => "clock:wall",
         ResourceKind::Random => "random:secure",
         ResourceKind::Log => "log:run",
-        ResourceKind::Column => "column:sales/email",
         ResourceKind::Application => "application:sales-etl",
         ResourceKind::Run => "run:r-1",
     }
 }
 
 /// Which resources a statement is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pattern {
     /// `*`.
     Any,
@@ -152,7 +199,7 @@ pub(super) enum Pattern {
     AnyOf(ResourceKind),
     /// One object, host, or other thing.
     One(ResourceKind, String),
-    /// `bucket:raw/sales/*`: a folder and all within; never `raw/sales-hr`.
+    /// `s3://raw/sales/*`: a folder and all within; never `raw/sales-hr`.
     Within(String),
     /// A name with `*` in it, each for any text, slashes included.
     Glob(ResourceKind, String),
@@ -175,20 +222,10 @@ impl Pattern {
             ));
         }
         match kind {
-            ResourceKind::Bucket => Self::bucket(text, name),
+            ResourceKind::Object => Self::object(name),
             ResourceKind::Host => {
                 let name = host(name, true)?;
                 Ok(Self::named(kind, name))
-            }
-            ResourceKind::Column => {
-                check_path(name)?;
-                if name.split('/').count() != 2 {
-                    return Err(format!(
-                        "`{}` is malformed, expected `column:INPUT/COLUMN`",
-                        clip(text)
-                    ));
-                }
-                Ok(Self::named(kind, name.to_owned()))
             }
             _ => {
                 check_word(name, true)?;
@@ -197,31 +234,54 @@ impl Pattern {
         }
     }
 
-    fn bucket(text: &str, name: &str) -> Result<Self, Flaw> {
-        let Some((bucket, key)) = name.split_once('/') else {
-            return Err(format!(
-                "`{}` is a bucket, expected what in it: `bucket:{}/*` is all",
-                clip(text),
-                clip(name)
-            ));
+    fn object(text: &str) -> Result<Self, Flaw> {
+        let told = clip(text);
+        let (folder, is_folder) = match text.strip_suffix("/*") {
+            Some(folder) => (folder, true),
+            None => (text, false),
         };
-        if bucket.contains('*') {
+        if folder.contains('*') {
+            return Self::glob(text);
+        }
+        let uri = object(&format!("{folder}{}", if is_folder { "/" } else { "" }))?;
+        let name = object_name(&uri, uri.path())?;
+        if is_folder {
+            return Ok(Self::Within(name));
+        }
+        if uri.path().is_empty() {
             return Err(format!(
-                "`{}` has a `*` in the name of its bucket, which would reach across buckets: name each, or write `bucket:*`",
-                clip(text)
+                "`{told}` is a bucket, expected what in it: `{}/*` is all",
+                told.trim_end_matches('/')
             ));
         }
-        if key.is_empty() || key.ends_with('/') {
+        if uri.is_folder() {
+            return Err(format!("`{told}` ends in `/`: write `/*` for all within"));
+        }
+        Ok(Self::One(ResourceKind::Object, name))
+    }
+
+    /// A text with `*` elsewhere than at its end: nothing in it is decoded.
+    fn glob(text: &str) -> Result<Self, Flaw> {
+        let told = clip(text);
+        let (scheme, rest) = text.split_once("://").unwrap_or_default();
+        let (authority, key) = rest.split_once('/').unwrap_or((rest, ""));
+        if authority.contains('*') {
             return Err(format!(
-                "`{}` ends in `/`: write `/*` for all within",
-                clip(text)
+                "`{told}` has a `*` in the name of its bucket, which would reach across buckets: name each, or write `object:*`"
             ));
         }
-        check_path(name)?;
-        match name.strip_suffix("/*") {
-            Some(folder) if !folder.contains('*') => Ok(Self::Within(folder.to_owned())),
-            _ => Ok(Self::named(ResourceKind::Bucket, name.to_owned())),
+        if key.ends_with('/') {
+            return Err(format!("`{told}` ends in `/`: write `/*` for all within"));
         }
+        if key.contains(['%', '[']) {
+            return Err(format!(
+                "`{told}` has `%` or `[` beside a `*`: write names as they are"
+            ));
+        }
+        let bucket = object(&format!("{scheme}://{authority}/"))?;
+        check_path(key)?;
+        let name = object_name(&bucket, key)?;
+        Ok(Self::Glob(ResourceKind::Object, name))
     }
 
     fn named(kind: ResourceKind, name: String) -> Self {
@@ -237,7 +297,7 @@ impl Pattern {
         match self {
             Self::Any => None,
             Self::AnyOf(kind) | Self::One(kind, _) | Self::Glob(kind, _) => Some(*kind),
-            Self::Within(_) => Some(ResourceKind::Bucket),
+            Self::Within(_) => Some(ResourceKind::Object),
         }
     }
 }
@@ -247,6 +307,9 @@ fn split(text: &str) -> Result<(ResourceKind, &str), Flaw> {
         return Err(format!(
             "resource is longer than {RESOURCE_BYTES_MAX} bytes"
         ));
+    }
+    if text.contains("://") {
+        return Ok((ResourceKind::Object, text));
     }
     let words = ResourceKind::WORDS;
     let (word, name) = text.split_once(':').ok_or_else(|| {
@@ -270,7 +333,50 @@ fn split(text: &str) -> Result<(ResourceKind, &str), Flaw> {
         );
         format!("unknown kind of resource `{}`{hint}", clip(word))
     })?;
+    if *kind == ResourceKind::Object && name != "*" {
+        return Err(format!(
+            "`{}` is no URI: an object is named by one such as `s3://raw/sales/x.csv`",
+            clip(text)
+        ));
+    }
     Ok((*kind, name))
+}
+
+/// The place that a text names, which hides nothing.
+fn object(text: &str) -> Result<Uri, Flaw> {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if !rest.is_empty() {
+        check_path(rest)?;
+    }
+    let uri = Uri::parse(text, None).map_err(|error| error.message().to_owned())?;
+    if uri.pattern().is_some() {
+        return Err(format!("`{}` is a glob, expected one place", clip(text)));
+    }
+    if uri.scheme() == Scheme::Az && !uri.authority().contains('@') {
+        return Err(format!(
+            "`{}` names no account, expected `abfss://container@account.dfs.core.windows.net/…`",
+            clip(text)
+        ));
+    }
+    Ok(uri)
+}
+
+/// The key of a store as a name: two stores share none.
+fn object_name(uri: &Uri, key: &str) -> Result<String, Flaw> {
+    let mut name = format!("{}:{}", uri.scheme().as_str(), uri.authority());
+    if !key.is_empty() {
+        check_names(key)?;
+        name.push('/');
+        name.push_str(key);
+    }
+    if name.len() > RESOURCE_BYTES_MAX {
+        return Err(format!(
+            "resource is longer than {RESOURCE_BYTES_MAX} bytes"
+        ));
+    }
+    Ok(name)
 }
 
 /// Characters that people do not see: two names that look alike must not differ by them.
@@ -294,6 +400,12 @@ fn check_path(path: &str) -> Result<(), Flaw> {
     {
         return Err(format!("`{told}` hides dots or separators behind `%`"));
     }
+    check_names(path)
+}
+
+/// Names joined by `/`, none of them empty or of dots.
+fn check_names(path: &str) -> Result<(), Flaw> {
+    let told = clip(path);
     let mut depth = 0;
     for name in path.split('/') {
         depth += 1;

@@ -161,9 +161,13 @@ impl Statement {
 
 /// Whether a pattern can name what the action acts on.
 fn fits(pattern: &Pattern, action: Action) -> bool {
-    // A single object is not listed.
-    if action == Action::ObjectList && matches!(pattern, Pattern::One(ResourceKind::Bucket, _)) {
-        return false;
+    // A single object is not listed, and a text with `*` names folders only as far as it goes.
+    if action.takes_folder() {
+        let single = matches!(pattern, Pattern::One(ResourceKind::Object, _));
+        let vague = matches!(pattern, Pattern::Glob(ResourceKind::Object, _));
+        if single || vague && action == Action::ColumnRead {
+            return false;
+        }
     }
     pattern.kind().is_none_or(|kind| kind == action.kind())
 }

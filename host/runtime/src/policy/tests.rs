@@ -82,7 +82,7 @@ fn check_refused(text: &str, parts: &[&str]) {
 fn nothing_is_allowed_without_a_statement() {
     for principal in [anna(), run()] {
         for action in ["object:get", "object:list"] {
-            let decision = ask(&Policies::default(), &principal, action, "bucket:raw/a");
+            let decision = ask(&Policies::default(), &principal, action, "s3://raw/a");
             assert!(!decision.allowed);
             assert_eq!(decision.errors, [""; 0]);
         }
@@ -91,18 +91,18 @@ fn nothing_is_allowed_without_a_statement() {
 
 #[test]
 fn prefixes_end_at_a_slash() {
-    let policies = identity(&statement("any", "object:*", "bucket:raw/a/b/*", ""));
+    let policies = identity(&statement("any", "object:*", "s3://raw/a/b/*", ""));
     let allowed = |action, resource| ask(&policies, &anna(), action, resource).allowed;
-    assert!(allowed("object:get", "bucket:raw/a/b/c"));
-    assert!(allowed("object:get", "bucket:raw/a/b/c/d"));
-    assert!(allowed("object:list", "bucket:raw/a/b"));
-    assert!(allowed("object:list", "bucket:raw/a/b/c/"));
-    assert!(!allowed("object:get", "bucket:raw/a/bc"));
-    assert!(!allowed("object:get", "bucket:raw/a/bc/d"));
-    assert!(!allowed("object:get", "bucket:raw/a/b"));
-    assert!(!allowed("object:get", "bucket:raw2/a/b/c"));
-    assert!(!allowed("object:list", "bucket:raw/a"));
-    assert!(!allowed("object:list", "bucket:raw"));
+    assert!(allowed("object:get", "s3://raw/a/b/c"));
+    assert!(allowed("object:get", "s3://raw/a/b/c/d"));
+    assert!(allowed("object:list", "s3://raw/a/b"));
+    assert!(allowed("object:list", "s3://raw/a/b/c/"));
+    assert!(!allowed("object:get", "s3://raw/a/bc"));
+    assert!(!allowed("object:get", "s3://raw/a/bc/d"));
+    assert!(!allowed("object:get", "s3://raw/a/b"));
+    assert!(!allowed("object:get", "s3://raw2/a/b/c"));
+    assert!(!allowed("object:list", "s3://raw/a"));
+    assert!(!allowed("object:list", "s3://raw"));
 }
 
 #[test]
@@ -113,27 +113,27 @@ fn resources_have_one_form() {
     let host = read("host:[0::1]:80", Action::NetworkTcp);
     assert_eq!(host.unwrap(), "host:[::1]:80");
     for wrong in [
-        "bucket:raw/../x",
-        "bucket:raw/./x",
-        "bucket:raw//x",
-        "bucket:raw/x/",
-        "bucket:raw",
-        "bucket:/x",
-        "bucket:raw/%2e%2E/x",
-        "bucket:raw/a%2Fb",
-        "bucket:raw/a%252Fb",
-        "bucket:raw/a\\b",
-        "bucket:raw/a\0b",
-        "bucket:raw/a\u{200B}b",
-        "bucket:raw/a\u{202E}b",
+        "s3://raw/../x",
+        "s3://raw/./x",
+        "s3://raw//x",
+        "s3://raw/x/",
+        "s3://raw",
+        "s3:///x",
+        "s3://raw/%2e%2E/x",
+        "s3://raw/a%2Fb",
+        "s3://raw/a%252Fb",
+        "s3://raw/a\\b",
+        "s3://raw/a\0b",
+        "s3://raw/a\u{200B}b",
+        "s3://raw/a\u{202E}b",
         "secret:x",
         "raw/x",
     ] {
         assert!(read(wrong, Action::ObjectGet).is_err(), "{wrong}");
     }
-    let long = format!("bucket:raw/{}", "x".repeat(RESOURCE_BYTES_MAX));
+    let long = format!("s3://raw/{}", "x".repeat(RESOURCE_BYTES_MAX));
     assert!(read(&long, Action::ObjectGet).is_err());
-    let deep = |names: usize| format!("bucket:raw{}", "/x".repeat(names - 1));
+    let deep = |names: usize| format!("s3://raw{}", "/x".repeat(names - 1));
     assert!(read(&deep(SEGMENTS_MAX), Action::ObjectGet).is_ok());
     assert!(read(&deep(SEGMENTS_MAX + 1), Action::ObjectGet).is_err());
     for wrong in [
@@ -156,7 +156,7 @@ fn resources_have_one_form() {
 fn a_deny_wins_in_any_layer() {
     let allow = statement("any", "*", "*", "");
     let deny = "[[statement]]\nsid = \"no\"\neffect = \"deny\"\nprincipal = \"any\"\naction = \"object:get\"\n\
-                resource = \"bucket:raw/secret/*\"\n";
+                resource = \"s3://raw/secret/*\"\n";
     for layer in Layer::ALL {
         let all: Vec<(Layer, String)> = Layer::ALL
             .into_iter()
@@ -167,8 +167,8 @@ fn a_deny_wins_in_any_layer() {
             .collect();
         let files: Vec<(Layer, &str)> = all.iter().map(|(of, text)| (*of, text.as_str())).collect();
         let policies = policies(&files);
-        assert!(ask(&policies, &run(), "object:get", "bucket:raw/x").allowed);
-        let decision = ask(&policies, &run(), "object:get", "bucket:raw/secret/x");
+        assert!(ask(&policies, &run(), "object:get", "s3://raw/x").allowed);
+        let decision = ask(&policies, &run(), "object:get", "s3://raw/secret/x");
         assert!(!decision.allowed, "{layer}");
         let sids: Vec<_> = decision
             .determining()
@@ -182,9 +182,9 @@ fn a_deny_wins_in_any_layer() {
 
 #[test]
 fn a_run_needs_its_application_and_whatever_bounds_it() {
-    let allow = statement("any", "object:get", "bucket:raw/*", "");
-    let other = statement("any", "object:get", "bucket:other/*", "");
-    let get = |policies: &Policies| ask(policies, &run(), "object:get", "bucket:raw/x").allowed;
+    let allow = statement("any", "object:get", "s3://raw/*", "");
+    let other = statement("any", "object:get", "s3://other/*", "");
+    let get = |policies: &Policies| ask(policies, &run(), "object:get", "s3://raw/x").allowed;
     assert!(!get(&identity(&allow)));
     let both = [
         (Layer::Identity, allow.as_str()),
@@ -205,7 +205,7 @@ fn a_run_needs_its_application_and_whatever_bounds_it() {
     }
     // An application binds its runs, not people.
     let bound = [(Layer::Identity, allow.as_str()), (Layer::Application, "")];
-    assert!(ask(&policies(&bound), &anna(), "object:get", "bucket:raw/x").allowed);
+    assert!(ask(&policies(&bound), &anna(), "object:get", "s3://raw/x").allowed);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn missing_keys_fail_an_allow_and_keep_a_negated_deny() {
         let allow = statement("any", "*", "*", "");
         let tested = format!(
             "[[statement]]\nsid = \"t\"\neffect = \"{effect}\"\nprincipal = \"any\"\naction = \"object:create\"\n\
-             resource = \"bucket:raw/*\"\ncondition = {{ {condition} }}\n"
+             resource = \"s3://raw/*\"\ncondition = {{ {condition} }}\n"
         );
         let text = if effect == "allow" {
             tested
@@ -224,7 +224,7 @@ fn missing_keys_fail_an_allow_and_keep_a_negated_deny() {
         identity(&text)
     };
     let create = |policies: &Policies, context: &[(&str, &str)]| {
-        ask_with(policies, &anna(), "object:create", "bucket:raw/x", context).allowed
+        ask_with(policies, &anna(), "object:create", "s3://raw/x", context).allowed
     };
     let small = [("object:size", "10")];
     let large = [("object:size", "2KiB")];
@@ -284,7 +284,7 @@ fn variables_stand_for_one_literal_name() {
     let text = statement(
         "any",
         "object:get",
-        "bucket:raw/${tag.env}/${principal.name}/*",
+        "s3://raw/${tag.env}/${principal.name}/*",
         "",
     );
     let both = |text: &str| policies(&[(Layer::Identity, text), (Layer::Application, text)]);
@@ -295,11 +295,11 @@ fn variables_stand_for_one_literal_name() {
         identity.tags.insert("env".to_owned(), env.to_owned());
         ask(policies, &Principal::Run(identity), "object:get", resource)
     };
-    assert!(get(&both(&text), "prod", "bucket:raw/prod/r-1/x").allowed);
-    assert!(!get(&both(&text), "prod", "bucket:raw/prod/r-2/x").allowed);
+    assert!(get(&both(&text), "prod", "s3://raw/prod/r-1/x").allowed);
+    assert!(!get(&both(&text), "prod", "s3://raw/prod/r-2/x").allowed);
     for odd in ["*", "..", "a/b", "", "a*", "${run.id}"] {
         assert!(
-            !get(&both(&text), odd, "bucket:raw/prod/r-1/x").allowed,
+            !get(&both(&text), odd, "s3://raw/prod/r-1/x").allowed,
             "{odd}"
         );
     }
@@ -307,18 +307,18 @@ fn variables_stand_for_one_literal_name() {
     let like = statement(
         "any",
         "object:get",
-        "bucket:raw/*",
+        "s3://raw/*",
         "condition = { StringLike = { \"run:application\" = \"${tag.env}*\" } }",
     );
-    assert!(get(&both(&like), "sales", "bucket:raw/x").allowed);
-    assert!(!get(&both(&like), "*", "bucket:raw/x").allowed);
+    assert!(get(&both(&like), "sales", "s3://raw/x").allowed);
+    assert!(!get(&both(&like), "*", "s3://raw/x").allowed);
 }
 
 #[test]
 fn a_deny_that_cannot_be_expanded_denies_all() {
     let allow = statement("any", "*", "*", "");
     let deny = "[[statement]]\nsid = \"no\"\neffect = \"deny\"\nprincipal = \"any\"\naction = \"object:get\"\n\
-                resource = \"bucket:raw/${tag.team}/*\"\n";
+                resource = \"s3://raw/${tag.team}/*\"\n";
     let text = format!("{allow}{deny}");
     let policies = policies(&[(Layer::Identity, &text), (Layer::Application, &allow)]);
     let decision = ask(&policies, &run(), "secret:use", "secret:x");
@@ -338,7 +338,7 @@ fn what_fails_while_it_is_evaluated_denies() {
     let file = PolicyFile::parse(text, "p.cedar", Syntax::Cedar, None).unwrap();
     let policies = Policies::new(vec![file]);
     let get = |context: &[(&str, &str)]| {
-        ask_with(&policies, &anna(), "object:get", "bucket:raw/x", context)
+        ask_with(&policies, &anna(), "object:get", "s3://raw/x", context)
     };
     assert!(get(&[]).allowed);
     let decision = get(&[("object:size", "1")]);
@@ -389,28 +389,28 @@ fn groups_and_rules_say_who_belongs() {
 #[test]
 fn a_typo_is_told_with_its_line_and_the_nearest_name() {
     check_refused(
-        &statement("any", "object:gte", "bucket:raw/*", ""),
+        &statement("any", "object:gte", "s3://raw/*", ""),
         &[
             "p:5:10",
             "unknown action `object:gte`, did you mean `object:get`?",
         ],
     );
     check_refused(
-        &statement("grup:x", "object:get", "bucket:raw/*", ""),
+        &statement("grup:x", "object:get", "s3://raw/*", ""),
         &["p:4:13", "unknown principal `grup:x`", "`group:NAME`"],
     );
     check_refused(
-        &statement("any", "object:get", "bukket:raw/*", ""),
+        &statement("any", "object:get", "sekret:x", ""),
         &[
             "p:6:12",
-            "unknown kind of resource `bukket`, did you mean `bucket`?",
+            "unknown kind of resource `sekret`, did you mean `secret`?",
         ],
     );
     check_refused(
         &statement(
             "any",
             "object:get",
-            "bucket:raw/*",
+            "s3://raw/*",
             "condition = { StringEqual = {} }",
         ),
         &["p:7:15", "did you mean `StringEquals`?"],
@@ -419,7 +419,7 @@ fn a_typo_is_told_with_its_line_and_the_nearest_name() {
         &statement(
             "any",
             "object:get",
-            "bucket:raw/*",
+            "s3://raw/*",
             "[statement.condition.Bool]\n\"object:stagd\" = true",
         ),
         &["p:8:1", "did you mean `object:staged`?"],
@@ -432,22 +432,22 @@ fn what_cannot_be_represented_or_never_applies_is_refused() {
     let refused = |action, resource, more: &str, part| {
         check_refused(&statement("any", action, resource, more), &[part]);
     };
-    refused("object:get", "bucket:raw/?", "", "cannot be represented");
-    refused("object:get", "bucket:raw-*/x", "", "reach across buckets");
-    refused("object:get", "bucket:raw", "", "`bucket:raw/*` is all");
-    refused("object:get", "bucket:raw/../x/*", "", "`..`");
+    refused("object:get", "s3://raw/?", "", "cannot be represented");
+    refused("object:get", "s3://raw-*/x", "", "reach across buckets");
+    refused("object:get", "s3://raw", "", "`s3://raw/*` is all");
+    refused("object:get", "s3://raw/../x/*", "", "`..`");
     refused(
         "object:get",
         "secret:x",
         "",
         "none of the actions acts on `secret:x`",
     );
-    refused("object:list", "bucket:raw/x", "", "none of the actions");
+    refused("object:list", "s3://raw/x", "", "none of the actions");
     refused("network:http", "host:exam*ple.com:443", "", "elsewhere");
     refused("network:http", "host:example.com", "", "no port");
     refused(
         "object:get",
-        "bucket:raw/${run.idd}/*",
+        "s3://raw/${run.idd}/*",
         "",
         "unknown variable `${run.idd}`",
     );
@@ -462,12 +462,12 @@ fn what_cannot_be_represented_or_never_applies_is_refused() {
     let size = "condition = { StringEquals = { \"object:size\" = \"1\" } }";
     refused(
         "object:get",
-        "bucket:raw/*",
+        "s3://raw/*",
         size,
         "this operator compares a string",
     );
     let between = "condition = { NumericLessThan = { \"object:size\" = [1, 2] } }";
-    refused("object:get", "bucket:raw/*", between, "expected one bound");
+    refused("object:get", "s3://raw/*", between, "expected one bound");
     let address = "condition = { IpAddress = { \"network:address\" = \"10.0.0/8\" } }";
     refused("network:http", "host:*", address, "no address or range");
     check_refused("layer = \"session\"\n[groups]\na = []\n", &["alone"]);
@@ -478,10 +478,10 @@ fn what_cannot_be_represented_or_never_applies_is_refused() {
 #[test]
 fn json_says_the_same_and_problems_have_lines() {
     let text = "{\n \"statement\": [\n  {\"effect\": \"allow\", \"principal\": \"any\",\n   \"action\": \"object:get\", \
-                \"resource\": [\"bucket:raw/*\", \"bucket:a\\u002fb/*\"]}\n ]\n}\n";
+                \"resource\": [\"s3://raw/*\", \"s3://aaa\\u002fb/*\"]}\n ]\n}\n";
     let file = PolicyFile::parse(text, "p.json", Syntax::Json, None).unwrap();
     let policies = Policies::new(vec![file]);
-    let decision = ask(&policies, &anna(), "object:get", "bucket:a/b/c");
+    let decision = ask(&policies, &anna(), "object:get", "s3://aaa/b/c");
     assert_eq!(decision.determining()[0].to_string(), "#1 (p.json:3)");
     let told = refusal(
         "{\n \"statement\": [\n {\"efect\": \"allow\"}]\n}",
@@ -562,20 +562,20 @@ fn only_a_decision_makes_a_grant() {
     let policies = identity(&statement(
         "user:anna",
         "object:get",
-        "bucket:raw/sales/*",
+        "s3://raw/sales/*",
         "",
     ));
     let snapshot = policies.snapshot(&anna()).unwrap();
-    let granted = snapshot.grant::<act::ObjectGet>("bucket:raw/sales/x", Context::default());
-    assert_eq!(granted.unwrap().resource().name(), "raw/sales/x");
-    let refused = snapshot.grant::<act::ObjectDelete>("bucket:raw/sales/x", Context::default());
+    let granted = snapshot.grant::<act::ObjectGet>("s3://raw/sales/x", Context::default());
+    assert_eq!(granted.unwrap().resource().name(), "s3:raw/sales/x");
+    let refused = snapshot.grant::<act::ObjectDelete>("s3://raw/sales/x", Context::default());
     let error = refused.unwrap_err();
     assert_eq!(error.kind(), crate::ErrorKind::Policy);
     let told = format!("{error}\n{}", error.hints().join("\n"));
     for part in [
-        "user:anna may not object:delete on bucket:raw/sales/x",
+        "user:anna may not object:delete on s3://raw/sales/x",
         "s (identity.toml:1) of the layer identity would allow it but for its action, which is `object:get`",
-        "resource = \"bucket:raw/sales/x\"",
+        "resource = \"s3://raw/sales/x\"",
     ] {
         assert!(told.contains(part), "{part} is not in:\n{told}");
     }
@@ -587,7 +587,7 @@ fn each_part_that_differs_is_told() {
     let policies = identity(&statement(
         "user:anna",
         "object:create",
-        "bucket:raw/sales/*",
+        "s3://raw/sales/*",
         size,
     ));
     let near = |user: &str, action: &str, resource: &str, size: &str| {
@@ -601,7 +601,7 @@ fn each_part_that_differs_is_told() {
         let near = snapshot.explain(&request, decision).near;
         near.first().map(|near| near.differs)
     };
-    let inside = "bucket:raw/sales/x";
+    let inside = "s3://raw/sales/x";
     assert_eq!(near("anna", "object:create", inside, "5"), None);
     assert_eq!(
         near("ben", "object:create", inside, "5"),
@@ -609,7 +609,7 @@ fn each_part_that_differs_is_told() {
     );
     assert_eq!(near("anna", "object:get", inside, "5"), Some(Part::Action));
     assert_eq!(
-        near("anna", "object:create", "bucket:raw/x", "5"),
+        near("anna", "object:create", "s3://raw/x", "5"),
         Some(Part::Resource)
     );
     assert_eq!(
@@ -622,11 +622,11 @@ fn each_part_that_differs_is_told() {
 #[test]
 fn the_proposed_statement_allows_the_request() {
     for (principal, action, resource) in [
-        (anna(), "object:get", "bucket:raw/a b/\"x\""),
-        (anna(), "object:list", "bucket:raw"),
-        (run(), "object:list", "bucket:raw/a/b"),
+        (anna(), "object:get", "s3://raw/a b/\"x\""),
+        (anna(), "object:list", "s3://raw"),
+        (run(), "object:list", "s3://raw/a/b"),
         (run(), "network:http", "host:example.com:443"),
-        (run(), "column:read", "column:sales/e-mail address"),
+        (run(), "column:read", "s3://raw/e-mail address"),
     ] {
         let snapshot = Policies::default().snapshot(&principal).unwrap();
         let request = Request::new(Action::parse(action).unwrap(), resource, Context::default());
@@ -644,7 +644,7 @@ fn the_proposed_statement_allows_the_request() {
         );
     }
     // What a statement cannot name is not proposed.
-    let request = Request::new(Action::ObjectGet, "bucket:raw/a*b", Context::default()).unwrap();
+    let request = Request::new(Action::ObjectGet, "s3://raw/a*b", Context::default()).unwrap();
     let snapshot = Policies::default().snapshot(&anna()).unwrap();
     let explanation = snapshot.explain(&request, snapshot.decide(&request));
     assert_eq!(explanation.fix, None);
@@ -673,7 +673,7 @@ fn the_schema_knows_every_action_and_key() {
 
 #[test]
 fn a_canonical_file_says_the_same_and_stays_as_it_is() {
-    let text = "# Top.\n[[statement]]\neffect='allow'\nsid='a'\nresource=['bucket:raw/*','secret:\\u0078']\naction='*'\n\
+    let text = "# Top.\n[[statement]]\neffect='allow'\nsid='a'\nresource=['s3://raw/*','secret:\\u0078']\naction='*'\n\
                 principal=['any']\n[statement.condition]\nStringEquals={'tag:a b'=['x','y\"']}\nBoolIfExists={'object:staged'=true}\n\
                 # Second.\n[[statement]]\neffect='deny'\nprincipal='run'\naction='log:write'\nresource='log:*'\n\
                 [groups]\nstaff=['anna']\n# End.\n"
@@ -712,7 +712,7 @@ fn statements_become_cedar_that_decides_the_same() {
     let text = statement(
         "user:anna",
         "object:get",
-        "bucket:raw/*.csv",
+        "s3://raw/*.csv",
         "condition = { DateLessThan = { \"time:now\" = 2026-11-22 } }",
     );
     let file = PolicyFile::parse(&text, "p.toml", Syntax::Toml, None).unwrap();
@@ -731,10 +731,10 @@ fn statements_become_cedar_that_decides_the_same() {
         )
         .allowed
     };
-    assert!(get("bucket:raw/a/b.csv", "2026-11-21T23:59:59Z"));
-    assert!(!get("bucket:raw/a/b.csv", "2026-11-22T01:00:00+01:00"));
-    assert!(!get("bucket:raw/a/b.json", "2026-11-21"));
-    let varies = statement("any", "object:get", "bucket:raw/${principal.name}/*", "");
+    assert!(get("s3://raw/a/b.csv", "2026-11-21T23:59:59Z"));
+    assert!(!get("s3://raw/a/b.csv", "2026-11-22T01:00:00+01:00"));
+    assert!(!get("s3://raw/a/b.json", "2026-11-21"));
+    let varies = statement("any", "object:get", "s3://raw/${principal.name}/*", "");
     let varies = PolicyFile::parse(&varies, "p.toml", Syntax::Toml, None).unwrap();
     assert!(
         varies
@@ -749,7 +749,7 @@ fn statements_become_cedar_that_decides_the_same() {
 fn ids_cannot_carry_policies() {
     // Whatever stands in a text stays a text, in any syntax.
     let evil = "x\\\"); permit(principal, action, resource); @id(\\\"";
-    let text = statement("any", "column:read", &format!("column:a/{evil}"), "");
+    let text = statement("any", "object:get", &format!("s3://raw/{evil}"), "");
     let file = PolicyFile::parse(&text, "p.toml", Syntax::Toml, None).unwrap();
     let written = file.to_syntax(Syntax::Cedar).unwrap();
     let back = PolicyFile::parse(&written, "p.cedar", Syntax::Cedar, None).unwrap();

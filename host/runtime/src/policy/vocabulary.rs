@@ -5,8 +5,8 @@ use std::fmt;
 /// What an action acts on; the word before the colon of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceKind {
-    /// Objects and folders: `bucket:raw/sales/*`.
-    Bucket,
+    /// Objects and folders, by URI: `s3://raw/sales/*`.
+    Object,
     /// A host and its port: `host:example.com:443`.
     Host,
     /// A secret by name.
@@ -17,8 +17,6 @@ pub enum ResourceKind {
     Random,
     /// A sink of log messages.
     Log,
-    /// A column of an input: `column:sales/email`.
-    Column,
     /// An application by name.
     Application,
     /// A run by its id.
@@ -26,14 +24,13 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
-    pub(super) const WORDS: [(&'static str, Self); 9] = [
-        ("bucket", Self::Bucket),
+    pub(super) const WORDS: [(&'static str, Self); 8] = [
+        ("object", Self::Object),
         ("host", Self::Host),
         ("secret", Self::Secret),
         ("clock", Self::Clock),
         ("random", Self::Random),
         ("log", Self::Log),
-        ("column", Self::Column),
         ("application", Self::Application),
         ("run", Self::Run),
     ];
@@ -81,12 +78,12 @@ macro_rules! actions {
 }
 
 actions! {
-    ObjectList, "object:list", Bucket, "Lists the names in a folder.";
-    ObjectHead, "object:head", Bucket, "Asks for an object's size and time.";
-    ObjectGet, "object:get", Bucket, "Reads an object.";
-    ObjectCreate, "object:create", Bucket, "Writes an object that is not there.";
-    ObjectOverwrite, "object:overwrite", Bucket, "Writes an object that is there.";
-    ObjectDelete, "object:delete", Bucket, "Deletes an object.";
+    ObjectList, "object:list", Object, "Lists the names in a folder.";
+    ObjectHead, "object:head", Object, "Asks for an object's size and time.";
+    ObjectGet, "object:get", Object, "Reads an object.";
+    ObjectCreate, "object:create", Object, "Writes an object that is not there.";
+    ObjectOverwrite, "object:overwrite", Object, "Writes an object that is there.";
+    ObjectDelete, "object:delete", Object, "Deletes an object.";
     NetworkHttp, "network:http", Host, "Sends a request over HTTP.";
     NetworkTcp, "network:tcp", Host, "Opens a connection.";
     SecretUse, "secret:use", Secret, "Has the host put a secret where a statement says.";
@@ -94,7 +91,7 @@ actions! {
     ClockRead, "clock:read", Clock, "Sees a real clock.";
     RandomRead, "random:read", Random, "Gets real randomness.";
     LogWrite, "log:write", Log, "Writes log messages.";
-    ColumnRead, "column:read", Column, "Sees a column of an input.";
+    ColumnRead, "column:read", Object, "Sees a column of what is read from a folder.";
     ApplicationRun, "application:run", Application, "Starts a run.";
     ApplicationRead, "application:read", Application, "Sees an application.";
     ApplicationUpdate, "application:update", Application, "Changes an application.";
@@ -117,6 +114,14 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl Action {
+    /// Whether it acts on a folder, not on one object in it.
+    #[must_use]
+    pub const fn takes_folder(self) -> bool {
+        matches!(self, Self::ObjectList | Self::ColumnRead)
     }
 }
 
@@ -147,6 +152,8 @@ impl KeyType {
 pub(super) enum Home {
     /// What the request says, for actions on this kind; for all where there is none.
     Context(Option<ResourceKind>),
+    /// What the request says, for this action alone.
+    Of(Action),
     /// What the principal is.
     Principal,
     /// A tag of the principal; its key follows the colon.
@@ -171,15 +178,21 @@ const fn key(name: &'static str, home: Home, attribute: &'static str, ty: KeyTyp
     }
 }
 
-const BUCKET: Home = Home::Context(Some(ResourceKind::Bucket));
+const OBJECT: Home = Home::Context(Some(ResourceKind::Object));
 const HOST: Home = Home::Context(Some(ResourceKind::Host));
 const LOG: Home = Home::Context(Some(ResourceKind::Log));
 
 /// All keys but those of tags.
-pub(super) const KEYS: [Key; 16] = [
+pub(super) const KEYS: [Key; 17] = [
     key("time:now", Home::Context(None), "now", KeyType::Date),
-    key("object:size", BUCKET, "size", KeyType::Number),
-    key("object:staged", BUCKET, "staged", KeyType::Bool),
+    key("object:size", OBJECT, "size", KeyType::Number),
+    key("object:staged", OBJECT, "staged", KeyType::Bool),
+    key(
+        "column:name",
+        Home::Of(Action::ColumnRead),
+        "column",
+        KeyType::Text,
+    ),
     key("network:scheme", HOST, "scheme", KeyType::Text),
     key("network:port", HOST, "port", KeyType::Number),
     key("network:method", HOST, "method", KeyType::Text),
@@ -225,7 +238,8 @@ impl Key {
     /// Whether a request for this action can carry it.
     pub(super) fn applies_to(self, action: Action) -> bool {
         match self.home {
-            Home::Context(Some(kind)) => action.kind() == kind,
+            Home::Context(Some(kind)) => action.kind() == kind && action != Action::ColumnRead,
+            Home::Of(only) => action == only,
             Home::Context(None) | Home::Principal | Home::Tag => true,
         }
     }

@@ -397,14 +397,19 @@ impl Uri {
     /// environment names may be the same.
     #[must_use]
     pub fn in_account_of(&self, other: &Self) -> Self {
+        match other.authority.split_once('@') {
+            Some((_, account)) if other.scheme == Scheme::Az => self.of_account(account),
+            _ => self.clone(),
+        }
+    }
+
+    /// The same place in this account of Azure, if it is a container that names none.
+    #[must_use]
+    pub fn of_account(&self, account: &str) -> Self {
         let mut uri = self.clone();
-        if self.scheme == Scheme::Az && other.scheme == Scheme::Az && !uri.authority.contains('@') {
-            let account = other.authority.find('@');
-            uri.authority.push_str(
-                account
-                    .and_then(|at| other.authority.get(at..))
-                    .unwrap_or_default(),
-            );
+        if self.scheme == Scheme::Az && !uri.authority.contains('@') {
+            uri.authority.push('@');
+            uri.authority.push_str(account);
         }
         uri
     }

@@ -8,10 +8,11 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, future};
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 
@@ -57,6 +58,25 @@ pub trait Layer: fmt::Debug + Send + Sync + 'static {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         store.put_multipart_opts(location, options).await
+    }
+
+    /// Deletes objects, as [`ObjectStore::delete_stream`].
+    fn delete_stream(
+        &self,
+        store: &dyn ObjectStore,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        store.delete_stream(locations)
+    }
+
+    /// Whether what is below a prefix may be listed: asked before the store is.
+    fn check_list(&self, _prefix: Option<&Path>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether an object may be copied: asked before the store is.
+    fn check_copy(&self, _from: &Path, _to: &Path) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -125,11 +145,14 @@ impl<S: ObjectStore, L: Layer> ObjectStore for Layered<S, L> {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.store.delete_stream(locations)
+        self.layer.delete_stream(&self.store, locations)
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.store.list(prefix)
+        match self.layer.check_list(prefix) {
+            Ok(()) => self.store.list(prefix),
+            Err(error) => refused(error),
+        }
     }
 
     fn list_with_offset(
@@ -137,18 +160,28 @@ impl<S: ObjectStore, L: Layer> ObjectStore for Layered<S, L> {
         prefix: Option<&Path>,
         offset: &Path,
     ) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.store.list_with_offset(prefix, offset)
+        match self.layer.check_list(prefix) {
+            Ok(()) => self.store.list_with_offset(prefix, offset),
+            Err(error) => refused(error),
+        }
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.layer.check_list(prefix)?;
         self.store.list_with_delimiter(prefix).await
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.layer.check_copy(from, to)?;
         self.store.copy_opts(from, to, options).await
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.layer.check_copy(from, to)?;
         self.store.rename_opts(from, to, options).await
     }
+}
+
+fn refused(error: Error) -> BoxStream<'static, Result<ObjectMeta>> {
+    stream::once(future::ready(Err(error))).boxed()
 }

@@ -6,7 +6,7 @@ use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt};
 
 use super::failure::storage_error;
 use super::stores::Place;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::nearest_few;
 
 /// Objects of one input. Each is planned for, and a run that opens more spends its time opening.
@@ -34,7 +34,16 @@ pub async fn list(place: &Place, pattern: Option<&str>) -> Result<Vec<ObjectMeta
             Ok(meta) => return Ok(vec![meta]),
             // It may be a folder that is written without its `/`.
             Err(StoreError::NotFound { .. }) => {}
-            Err(error) => return Err(storage_error(&what(), error)),
+            Err(error) => {
+                let error = storage_error(&what(), error);
+                // Who may read what is in a folder need not be allowed to ask whether it is a file.
+                return match list_below(place, pattern).await {
+                    Ok(objects) if error.kind() == ErrorKind::Policy && !objects.is_empty() => {
+                        Ok(objects)
+                    }
+                    _ => Err(error),
+                };
+            }
         }
         if place.uri.scheme().is_web() {
             return Err(Error::input(format!("`{}` does not exist", place.uri)));

@@ -1,12 +1,13 @@
 //! Where bytes come from and go to: local folders, buckets of S3, Google, Azure and Oracle, and web servers for reading.
 //!
 //! Everything behind this module is an `ObjectStore`. [`ConfinedStore`] keeps local access inside one folder. Concerns are
-//! layers over a store, one each: [`Metered`] counts bytes, `Ranges` reads parts of files from servers that send only
+//! layers over a store, one each: `Guarded` asks the policies about every verb, [`Metered`] counts bytes, `Ranges` reads parts of files from servers that send only
 //! whole ones; retries and timeouts are the clients' own, with bounds that are named here. [`Staging`] makes a run's
 //! files appear only when all of them are complete.
 
 mod confined;
 mod failure;
+mod guarded;
 mod layer;
 mod listing;
 mod meter;

@@ -12,11 +12,13 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::confined::ConfinedStore;
+use super::guarded::Guarded;
 use super::layer::Layered;
 use super::meter::{Meter, Metered};
 use super::ranged::Ranges;
 use super::remote::{self, Environment};
 use crate::error::{Error, Result};
+use crate::policy::Guard;
 use crate::spec::{Scheme, Uri, nearest_few};
 
 /// Bytes of one part of an upload to a bucket: stores take ten thousand parts, the least of 5 MiB.
@@ -32,6 +34,7 @@ const NAMES_MAX: usize = 10_000;
 pub struct Stores {
     environment: Environment,
     meter: Arc<Meter>,
+    guard: Guard,
     open: Mutex<BTreeMap<String, Opened>>,
 }
 
@@ -44,7 +47,7 @@ struct Opened {
 /// An object or a prefix in a store.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The store, metered.
+    /// The store, guarded and metered.
     pub store: Arc<dyn ObjectStore>,
     /// Where in the store; empty for all of it.
     pub path: Path,
@@ -66,12 +69,18 @@ impl fmt::Debug for Stores {
 }
 
 impl Stores {
-    /// Stores that take credentials and endpoints from `environment` alone, and count in `meter`.
+    /// Stores that take credentials and endpoints from `environment` alone, ask `guard` before anything is done, and
+    /// count in `meter`.
     #[must_use]
-    pub fn new(environment: BTreeMap<String, String>, meter: Arc<Meter>) -> Self {
+    pub fn new(
+        environment: BTreeMap<String, String>,
+        meter: Arc<Meter>,
+        guard: Guard,
+    ) -> Self {
         Self {
             environment: Environment::new(environment),
             meter,
+            guard,
             open: Mutex::default(),
         }
     }
@@ -125,14 +134,15 @@ impl Stores {
         let root = uri.root().to_string();
         let store = self.opened(&root, || {
             let (name, environment) = (uri.authority(), &self.environment);
+            let guarded = Guarded::new(self.guard.clone(), &self.canonical(&uri), "");
             Ok(match uri.scheme() {
-                Scheme::S3 => self.metered(remote::s3(name, environment)?),
-                Scheme::Oci => self.metered(remote::oci(name, environment)?),
-                Scheme::Gs => self.metered(remote::google(name, environment)?),
-                Scheme::Az => self.metered(remote::azure(name, environment)?),
+                Scheme::S3 => self.layered(remote::s3(name, environment)?, guarded),
+                Scheme::Oci => self.layered(remote::oci(name, environment)?, guarded),
+                Scheme::Gs => self.layered(remote::google(name, environment)?, guarded),
+                Scheme::Az => self.layered(remote::azure(name, environment)?, guarded),
                 Scheme::File | Scheme::Http | Scheme::Https => {
                     let server = remote::http(root.trim_end_matches('/'), environment)?;
-                    self.metered(Layered::with(server, Ranges::default()))
+                    self.layered(Layered::with(server, Ranges::default()), guarded)
                 }
             })
         })?;
@@ -149,12 +159,24 @@ impl Stores {
     ) -> Result<Opened> {
         self.opened(&format!("file://{}", folder.display()), || {
             let store = open().map_err(|error| local_failure(folder, uri, error))?;
-            Ok(self.metered(store))
+            let guarded = Guarded::new(self.guard.clone(), uri, &folder.to_string_lossy());
+            Ok(self.layered(store, guarded))
         })
     }
 
-    fn metered(&self, store: impl ObjectStore) -> Arc<dyn ObjectStore> {
-        Arc::new(Metered::with(store, Arc::clone(&self.meter)))
+    /// The store of a URI as policies name it: a container of Azure with its account.
+    #[must_use]
+    pub fn canonical(&self, uri: &Uri) -> Uri {
+        match self.environment.get("AZURE_STORAGE_ACCOUNT") {
+            Some(account) => uri.of_account(account),
+            None => uri.clone(),
+        }
+    }
+
+    /// Nothing leaves this module but by the guard.
+    fn layered(&self, store: impl ObjectStore, guarded: Guarded) -> Arc<dyn ObjectStore> {
+        let metered = Metered::with(store, Arc::clone(&self.meter));
+        Arc::new(Layered::with(metered, guarded))
     }
 
     fn opened(

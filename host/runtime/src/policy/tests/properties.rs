@@ -42,16 +42,16 @@ const ACTIONS: [&str; 8] = [
 
 const RESOURCES: [&str; 16] = [
     "*",
-    "bucket:*",
-    "bucket:b/*",
-    "bucket:b/a/*",
-    "bucket:b/a/b/*",
-    "bucket:b/ab/*",
-    "bucket:b/a/x",
-    "bucket:b/a/*.csv",
-    "bucket:b/*/x",
-    "bucket:b/${principal.name}/*",
-    "bucket:b/${tag.env}/*",
+    "object:*",
+    "s3://bbb/*",
+    "s3://bbb/a/*",
+    "s3://bbb/a/b/*",
+    "s3://bbb/ab/*",
+    "s3://bbb/a/x",
+    "s3://bbb/a/*.csv",
+    "s3://bbb/*/x",
+    "s3://bbb/${principal.name}/*",
+    "s3://bbb/${tag.env}/*",
     "secret:*",
     "secret:s1",
     "secret:s*",
@@ -250,17 +250,17 @@ fn questions() -> Vec<Asked> {
         ("time:now", "2026-11-23"),
     ];
     for resource in [
-        "bucket:b/a/x",
-        "bucket:b/a/b/c.csv",
-        "bucket:b/ab/x",
-        "bucket:b/u1/x",
-        "bucket:b/prod/x",
-        "bucket:c/a/x",
+        "s3://bbb/a/x",
+        "s3://bbb/a/b/c.csv",
+        "s3://bbb/ab/x",
+        "s3://bbb/u1/x",
+        "s3://bbb/prod/x",
+        "s3://ccc/a/x",
     ] {
         ask("object:get", resource, &[&[], small]);
     }
-    ask("object:create", "bucket:b/a/x.csv", &[&[], small, large]);
-    for resource in ["bucket:b", "bucket:b/a", "bucket:b/ab", "bucket:b/a/x"] {
+    ask("object:create", "s3://bbb/a/x.csv", &[&[], small, large]);
+    for resource in ["s3://bbb", "s3://bbb/a", "s3://bbb/ab", "s3://bbb/a/x"] {
         ask("object:list", resource, &[&[]]);
     }
     ask(

@@ -99,13 +99,16 @@ fn names(pattern: &str, who: &Asker, asked: &Asked) -> bool {
         let value = who.values.get(variable).unwrap_or(&"");
         pattern = pattern.replace(&written, value);
     }
-    let asked_kind = asked.resource.split(':').next().unwrap();
+    let asked_kind = match asked.resource.split_once(':').unwrap() {
+        ("s3", _) => "object",
+        (kind, _) => kind,
+    };
     if pattern == "*" || pattern == format!("{asked_kind}:*") {
         return true;
     }
     let listing = asked.action == "object:list";
     match pattern.strip_suffix("/*") {
-        Some(folder) if pattern.starts_with("bucket:") => {
+        Some(folder) if pattern.starts_with("s3://") => {
             asked.resource.starts_with(&format!("{folder}/")) || listing && asked.resource == folder
         }
         _ if listing && !pattern.contains('*') => false,

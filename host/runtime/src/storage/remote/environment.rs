@@ -22,7 +22,7 @@ impl Environment {
     }
 
     /// The value of a variable.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::storage) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).filter(|value| !value.is_empty());
         value.map(String::as_str)
     }

@@ -1,0 +1,126 @@
+//! Who asks the policies while a run goes on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::audit::{Audit, Record, Unaudited};
+use super::decide::{Decision, Policies, Snapshot};
+use super::file::PolicyFile;
+use super::grant::{Act, Granted};
+use super::principal::Principal;
+use super::request::{Context, Request};
+use super::resource::Resource;
+use super::vocabulary::Action;
+use crate::error::{Error, Result};
+
+/// Denials that are kept for the error of a run that fails: the first tell the most.
+const DENIALS_MAX: usize = 8;
+
+/// Decides in the name of one principal, and keeps what was decided. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Guard {
+    shared: Arc<Shared>,
+    /// The step whose transform asks, if one does.
+    step: Option<Arc<str>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    snapshot: Snapshot,
+    audit: Arc<dyn Audit>,
+    denials: Mutex<Vec<Error>>,
+}
+
+impl Guard {
+    /// Decides by `snapshot`, and tells `audit`.
+    #[must_use]
+    pub fn new(snapshot: Snapshot, audit: Arc<dyn Audit>) -> Self {
+        let denials = Mutex::default();
+        Self {
+            shared: Arc::new(Shared {
+                snapshot,
+                audit,
+                denials,
+            }),
+            step: None,
+        }
+    }
+
+    /// For somebody who looks at their own data: everything is allowed, and nobody is told.
+    ///
+    /// # Errors
+    ///
+    /// Fails only by a bug.
+    pub fn owner() -> Result<Self> {
+        let policies = Policies::new(vec![PolicyFile::unwritten("owner")]);
+        let snapshot = policies.snapshot(&Principal::user("owner")?)?;
+        Ok(Self::new(snapshot, Arc::new(Unaudited)))
+    }
+
+    /// The same, asked by the transform of a step.
+    #[must_use]
+    pub fn of_step(&self, step: &str) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            step: Some(step.into()),
+        }
+    }
+
+    /// The policies that decide.
+    #[must_use]
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.shared.snapshot
+    }
+
+    /// Decides whether `A` is allowed on a resource, and proves it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::grant`]; and where the decision cannot be kept.
+    pub fn grant<A: Act>(&self, resource: Resource, context: Context) -> Result<Granted<A>> {
+        let request = Request::on(A::ACTION, resource, context)?;
+        let decision = self.shared.snapshot.decide(&request);
+        self.record(&request, &decision)?;
+        let granted = self.shared.snapshot.prove(request, decision);
+        granted.inspect_err(|error| self.keep(error))
+    }
+
+    /// Decides without wanting to act.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the decision cannot be kept.
+    pub fn decide(&self, action: Action, resource: Resource, context: Context) -> Result<Decision> {
+        let request = Request::on(action, resource, context)?;
+        let decision = self.shared.snapshot.decide(&request);
+        self.record(&request, &decision)?;
+        Ok(decision)
+    }
+
+    fn record(&self, request: &Request, decision: &Decision) -> Result<()> {
+        self.shared.audit.record(&Record {
+            principal: self.shared.snapshot.principal(),
+            step: self.step.as_deref(),
+            request,
+            decision,
+        })
+    }
+
+    /// What the host itself was denied is the run's error; what a transform was denied it may have got over.
+    fn keep(&self, error: &Error) {
+        if self.step.is_none() {
+            return;
+        }
+        let denials = &self.shared.denials;
+        let mut denials = denials.lock().unwrap_or_else(PoisonError::into_inner);
+        if denials.len() < DENIALS_MAX {
+            denials.push(error.to_shared());
+        }
+    }
+
+    /// The first denials, oldest first; they are handed out once.
+    #[must_use]
+    pub fn take_denials(&self) -> Vec<Error> {
+        let denials = &self.shared.denials;
+        std::mem::take(&mut *denials.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

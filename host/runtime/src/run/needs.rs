@@ -1,0 +1,165 @@
+//! All that an application needs, as far as its file tells.
+
+use crate::error::Result;
+use crate::policy::{Action, Need, Resource};
+use crate::spec::{
+    Application, Input, InputFormat, Mode, Numbers, ObjectAction, SchemaSource, SecretSource, Step, Uri, WallClock,
+};
+
+/// What reads a folder, and what reads one object of it.
+const READ: [Action; 2] = [Action::ObjectHead, Action::ObjectGet];
+
+/// Everything that a run of `application` will ask for, each with what wants it. `canonical` names a place as policies
+/// do; see [`Stores::canonical`](crate::storage::Stores::canonical).
+///
+/// It is also all that a run may do: the application's own layer of policies permits exactly this.
+///
+/// # Errors
+///
+/// Fails where a place is so deep, or its name so long, that nothing can be decided about it.
+pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Result<Vec<Need>> {
+    let mut needs = Needs {
+        list: Vec::new(),
+        canonical: &canonical,
+    };
+    for input in &application.inputs {
+        needs.input(input)?;
+    }
+    for step in &application.steps {
+        needs.step(step)?;
+    }
+    for (name, source) in &application.secrets {
+        if let SecretSource::File(uri) = source {
+            needs.file(uri, &format!("secret {name}"))?;
+        }
+    }
+    needs.output(&application.output.uri, application.output.mode)?;
+    needs.list.push(Need::one(
+        Action::LogWrite,
+        Resource::parse("log:run", Action::LogWrite)?,
+        "messages",
+    ));
+    Ok(needs.list)
+}
+
+struct Needs<'a> {
+    list: Vec<Need>,
+    canonical: &'a dyn Fn(&Uri) -> Uri,
+}
+
+impl Needs<'_> {
+    fn input(&mut self, input: &Input) -> Result<()> {
+        let why = format!("input {}", input.name);
+        let (place, pattern) = input.uri.split_glob();
+        let is_folder = place.is_folder() || pattern.is_some();
+        if !is_folder {
+            self.file(&place, &why)?;
+        }
+        if !place.scheme().is_web() {
+            // Without a `/` at its end, it may still be a folder.
+            let from = self.list.len();
+            self.folder(&place, &[Action::ObjectList, READ[0], READ[1]], &why)?;
+            for need in self.list.iter_mut().skip(from) {
+                need.optional = !is_folder;
+            }
+        }
+        let source = match &input.format {
+            InputFormat::Csv(options) => &options.schema,
+            InputFormat::Json(options) => &options.schema,
+            InputFormat::Parquet | InputFormat::Arrow => return Ok(()),
+        };
+        if let SchemaSource::File(uri) = source {
+            self.file(uri, &format!("schema of input {}", input.name))?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> Result<()> {
+        self.file(&step.plugin, &format!("plugin of step {}", step.name))?;
+        let access = &step.access;
+        for folder in &access.objects {
+            let why = format!("folder {} of step {}", folder.name, step.name);
+            let actions: Vec<Action> = folder.actions.iter().map(|action| of(*action)).collect();
+            self.folder(&folder.uri, &actions, &why)?;
+        }
+        for rule in &access.http {
+            let why = format!("requests of step {}", step.name);
+            let host = format!("host:{}:{}", rule.host, rule.port);
+            self.named(Action::NetworkHttp, &host, &why)?;
+            for header in &rule.headers {
+                let secret = format!("secret:{}", header.secret);
+                self.named(Action::SecretUse, &secret, &why)?;
+            }
+            if let Some(uri) = &rule.ca_file {
+                self.file(uri, &why)?;
+            }
+        }
+        let why = format!("step {}", step.name);
+        for secret in &access.secrets {
+            self.named(Action::SecretRead, &format!("secret:{secret}"), &why)?;
+        }
+        if access.clock == WallClock::Real {
+            self.named(Action::ClockRead, "clock:wall", &why)?;
+        }
+        if access.random == Numbers::Real {
+            self.named(Action::RandomRead, "random:secure", &why)?;
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, uri: &Uri, mode: Mode) -> Result<()> {
+        let actions: &[Action] = match mode {
+            Mode::ErrorIfExists => &[Action::ObjectList, Action::ObjectCreate],
+            // The marker of the run before is written anew.
+            Mode::Append => &[
+                Action::ObjectList,
+                Action::ObjectCreate,
+                Action::ObjectOverwrite,
+            ],
+            Mode::Overwrite => &[
+                Action::ObjectList,
+                Action::ObjectCreate,
+                Action::ObjectOverwrite,
+                Action::ObjectDelete,
+            ],
+        };
+        self.folder(uri, actions, "output")
+    }
+
+    /// One object that is read whole.
+    fn file(&mut self, uri: &Uri, why: &str) -> Result<()> {
+        let uri = (self.canonical)(uri);
+        for action in READ {
+            let resource = Resource::object(&uri, uri.path())?;
+            self.list.push(Need::one(action, resource, why));
+        }
+        Ok(())
+    }
+
+    fn folder(&mut self, uri: &Uri, actions: &[Action], why: &str) -> Result<()> {
+        let uri = (self.canonical)(uri);
+        for action in actions {
+            let resource = Resource::folder(&uri, uri.path())?;
+            self.list.push(Need::within(*action, resource, why));
+        }
+        Ok(())
+    }
+
+    fn named(&mut self, action: Action, resource: &str, why: &str) -> Result<()> {
+        let resource = Resource::parse(resource, action)?;
+        self.list.push(Need::one(action, resource, why));
+        Ok(())
+    }
+}
+
+/// The action of policies for what an application file calls it.
+pub(super) const fn of(action: ObjectAction) -> Action {
+    match action {
+        ObjectAction::List => Action::ObjectList,
+        ObjectAction::Head => Action::ObjectHead,
+        ObjectAction::Get => Action::ObjectGet,
+        ObjectAction::Create => Action::ObjectCreate,
+        ObjectAction::Overwrite => Action::ObjectOverwrite,
+        ObjectAction::Delete => Action::ObjectDelete,
+    }
+}

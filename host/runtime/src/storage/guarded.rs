@@ -1,0 +1,196 @@
+//! Asks the policies before a store is asked.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use object_store::path::Path;
+use object_store::{
+    Error as StoreError, GetOptions, GetResult, MultipartUpload, ObjectStore, PutMode,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use std::ops::Range;
+
+use super::layer::Layer;
+use crate::error::{Error, Result as OwnResult};
+use crate::policy::{Act, Action, Context, Granted, Guard, Resource, act};
+use crate::spec::Uri;
+
+/// Objects whose grants are remembered, so that parts of one are decided about once; beyond, all are forgotten.
+const REMEMBERED_MAX: usize = 100_000;
+
+/// Decides about every verb on every object of one store.
+///
+/// * reading, whole or in part: `object:get`; asking for size and time alone: `object:head`;
+/// * listing: `object:list` on the folder;
+/// * creating what is absent, and files of a run, whose names are its own: `object:create`;
+/// * writing whatever is there, or with [`Replaces`]: `object:overwrite`;
+/// * deleting: `object:delete`, but for what this run itself created;
+/// * copying and renaming: refused, as nothing here does either.
+#[derive(Clone, Debug)]
+pub(super) struct Guarded {
+    guard: Guard,
+    /// The store, and the key in it that paths are relative to.
+    root: Uri,
+    prefix: Arc<str>,
+    remembered: Arc<Mutex<HashMap<(Action, Path), ()>>>,
+}
+
+/// In the options of an upload: it is meant to replace what is there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Replaces;
+
+impl Guarded {
+    /// Guards the store of `uri`, whose paths are relative to `prefix`.
+    pub(super) fn new(guard: Guard, uri: &Uri, prefix: &str) -> Self {
+        Self {
+            guard,
+            root: uri.root(),
+            prefix: prefix.trim_matches('/').into(),
+            remembered: Arc::default(),
+        }
+    }
+
+    fn key(&self, location: &Path) -> String {
+        match (&*self.prefix, location.as_ref()) {
+            ("", key) => key.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, key) => format!("{prefix}/{key}"),
+        }
+    }
+
+    fn decided<A: Act>(&self, location: &Path) -> OwnResult<Granted<A>> {
+        let key = self.key(location);
+        let resource = if A::ACTION.takes_folder() {
+            Resource::folder(&self.root, &key)?
+        } else {
+            Resource::object(&self.root, &key)?
+        };
+        self.guard.grant(resource, Context::default())
+    }
+
+    /// Decides, unless it did so already.
+    fn ask<A: Act>(&self, location: &Path) -> Result<()> {
+        let name = (A::ACTION, location.clone());
+        let known = self.remembered().contains_key(&name);
+        if known {
+            return Ok(());
+        }
+        let granted: Granted<A> = self.decided(location).map_err(refusal)?;
+        self.remember(granted, name);
+        Ok(())
+    }
+
+    /// Remembers what a decision proved, and nothing else.
+    fn remember<A: Act>(&self, _proof: Granted<A>, name: (Action, Path)) {
+        let mut remembered = self.remembered();
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert(name, ());
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<(Action, Path), ()>> {
+        let remembered = self.remembered.lock();
+        remembered.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn may_delete(&self, location: &Path) -> Result<()> {
+        let created = (Action::ObjectCreate, location.clone());
+        let is_ours = self.remembered().contains_key(&created);
+        if is_ours {
+            return Ok(());
+        }
+        self.ask::<act::ObjectDelete>(location)
+    }
+}
+
+/// An error of ours on its way through a store's.
+fn refusal(error: Error) -> StoreError {
+    StoreError::Generic {
+        store: "policy",
+        source: Box::new(error),
+    }
+}
+
+#[async_trait]
+impl Layer for Guarded {
+    async fn get_opts(
+        &self,
+        store: &dyn ObjectStore,
+        location: &Path,
+        options: GetOptions,
+    ) -> Result<GetResult> {
+        if options.head {
+            self.ask::<act::ObjectHead>(location)?;
+        } else {
+            self.ask::<act::ObjectGet>(location)?;
+        }
+        store.get_opts(location, options).await
+    }
+
+    async fn get_ranges(
+        &self,
+        store: &dyn ObjectStore,
+        location: &Path,
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Bytes>> {
+        self.ask::<act::ObjectGet>(location)?;
+        store.get_ranges(location, ranges).await
+    }
+
+    async fn put_opts(
+        &self,
+        store: &dyn ObjectStore,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        if matches!(options.mode, PutMode::Create) {
+            self.ask::<act::ObjectCreate>(location)?;
+        } else {
+            self.ask::<act::ObjectOverwrite>(location)?;
+        }
+        store.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        store: &dyn ObjectStore,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        if options.extensions.get::<Replaces>().is_some() {
+            self.ask::<act::ObjectOverwrite>(location)?;
+        } else {
+            self.ask::<act::ObjectCreate>(location)?;
+        }
+        store.put_multipart_opts(location, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        store: &dyn ObjectStore,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let own = self.clone();
+        let allowed = locations.map(move |location| {
+            let location = location?;
+            own.may_delete(&location)?;
+            Ok(location)
+        });
+        store.delete_stream(allowed.boxed())
+    }
+
+    fn check_list(&self, prefix: Option<&Path>) -> Result<()> {
+        self.ask::<act::ObjectList>(prefix.unwrap_or(&Path::default()))
+    }
+
+    fn check_copy(&self, from: &Path, _to: &Path) -> Result<()> {
+        let message = format!("`{from}` cannot be copied: runs read and write");
+        Err(refusal(Error::internal(message)))
+    }
+}
