@@ -42,7 +42,7 @@ impl Use {
     pub fn of(decided: &Decided) -> Option<Self> {
         let action = Action::parse(&decided.action)?;
         let resource = Resource::parse(&decided.resource, action).ok()?;
-        let known = decided.context.iter();
+        let mut known = decided.context.iter();
         let context = known.try_fold(Context::default(), |context, (key, value)| {
             context.with(action, key, value)
         });
@@ -155,14 +155,19 @@ fn objects(uses: &[Use], grants: &mut Vec<Grant>, unsayable: &mut BTreeSet<Strin
     for found in &uses {
         let name = found.resource.name();
         let parent = parent(name);
-        let above = std::iter::successors(Some(parent), |name| Some(self::parent(name)).filter(|up| up != name));
+        let above = std::iter::successors(Some(parent), |name| {
+            Some(self::parent(name)).filter(|up| up != name)
+        });
         let mut above = above.filter(|folder| listed.contains(folder));
         if found.within || found.resource.folder {
             wanted.insert((found.action, Target::within(name)));
         } else if let Some(folder) = above.next() {
             wanted.insert((found.action, Target::within(folder)));
         } else if matches!(found.action, Action::ObjectHead | Action::ObjectGet) {
-            single.entry((found.action, parent)).or_default().insert(name);
+            single
+                .entry((found.action, parent))
+                .or_default()
+                .insert(name);
         } else {
             wanted.insert((found.action, Target::within(without_partitions(parent))));
         }
@@ -210,14 +215,19 @@ fn without_partitions(folder: &str) -> &str {
 
 fn requests(uses: &[Use], grants: &mut Vec<Grant>) {
     // By host, the conditions that are equal, and paths: the methods.
-    let mut hosts: BTreeMap<(Action, String, String), BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    let mut hosts: BTreeMap<(Action, String, String), BTreeMap<String, BTreeSet<String>>> =
+        BTreeMap::new();
     for found in of_kind(uses, ResourceKind::Host) {
         let known = |key| {
             let mut known = found.context.iter();
             let value = known.find(|(name, _)| *name == key);
             value.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        let host = (found.action, found.resource.to_string(), known("network:scheme"));
+        let host = (
+            found.action,
+            found.resource.to_string(),
+            known("network:scheme"),
+        );
         let path = literal_path(&known("network:path"));
         let methods = hosts.entry(host).or_default().entry(path).or_default();
         methods.insert(known("network:method"));
@@ -231,8 +241,18 @@ fn requests(uses: &[Use], grants: &mut Vec<Grant>) {
             let paths: Vec<String> = paths.into_iter().collect();
             for paths in paths.chunks(VALUES_MAX) {
                 let mut condition = Condition::new();
-                demand(&mut condition, "StringEquals", "network:scheme", [scheme.clone()]);
-                demand(&mut condition, "StringEquals", "network:method", methods.clone());
+                demand(
+                    &mut condition,
+                    "StringEquals",
+                    "network:scheme",
+                    [scheme.clone()],
+                );
+                demand(
+                    &mut condition,
+                    "StringEquals",
+                    "network:method",
+                    methods.clone(),
+                );
                 demand(&mut condition, "StringLike", "network:path", paths.to_vec());
                 grants.push((action, host.clone(), condition));
             }
@@ -247,7 +267,10 @@ fn demand(
     key: &'static str,
     values: impl IntoIterator<Item = String>,
 ) {
-    let values: BTreeSet<String> = values.into_iter().filter(|value| !value.is_empty()).collect();
+    let values: BTreeSet<String> = values
+        .into_iter()
+        .filter(|value| !value.is_empty())
+        .collect();
     if !values.is_empty() {
         condition.entry(operator).or_default().insert(key, values);
     }
@@ -284,13 +307,18 @@ fn few(paths: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<S
 fn named(uses: &[Use], grants: &mut Vec<Grant>) {
     let mut hosts: BTreeMap<(Action, String), BTreeSet<String>> = BTreeMap::new();
     for found in uses {
-        if matches!(found.action.kind(), ResourceKind::Object | ResourceKind::Host) {
+        if matches!(
+            found.action.kind(),
+            ResourceKind::Object | ResourceKind::Host
+        ) {
             continue;
         }
         let known = found.context.iter();
         let host = known.filter(|(key, _)| *key == "secret:host");
         let entry = hosts.entry((found.action, found.resource.to_string()));
-        entry.or_default().extend(host.map(|(_, host)| host.clone()));
+        entry
+            .or_default()
+            .extend(host.map(|(_, host)| host.clone()));
     }
     for ((action, resource), hosts) in hosts {
         let hosts: Vec<String> = hosts.into_iter().collect();
@@ -300,7 +328,12 @@ fn named(uses: &[Use], grants: &mut Vec<Grant>) {
         }
         for hosts in chunks {
             let mut condition = Condition::new();
-            demand(&mut condition, "StringEquals", "secret:host", hosts.to_vec());
+            demand(
+                &mut condition,
+                "StringEquals",
+                "secret:host",
+                hosts.to_vec(),
+            );
             grants.push((action, resource.clone(), condition));
         }
     }
@@ -313,12 +346,18 @@ type Merged = (Vec<Action>, Vec<String>, Condition);
 fn merge(grants: Vec<Grant>) -> Vec<Merged> {
     let mut by_resource: BTreeMap<(String, Condition), BTreeSet<Action>> = BTreeMap::new();
     for (action, pattern, condition) in grants {
-        by_resource.entry((pattern, condition)).or_default().insert(action);
+        by_resource
+            .entry((pattern, condition))
+            .or_default()
+            .insert(action);
     }
     let mut by_actions: BTreeMap<(Vec<Action>, Condition), Vec<String>> = BTreeMap::new();
     for ((pattern, condition), actions) in by_resource {
         let actions = actions.into_iter().collect();
-        by_actions.entry((actions, condition)).or_default().push(pattern);
+        by_actions
+            .entry((actions, condition))
+            .or_default()
+            .push(pattern);
     }
     let statements = by_actions.into_iter();
     let statements = statements.flat_map(|((actions, condition), patterns)| {
@@ -336,24 +375,31 @@ fn document(layer: Layer, application: &str, statements: Vec<Merged>) -> Value {
         [one] => json!(one),
         texts => json!(texts),
     };
-    let statements = statements.into_iter().map(|(actions, patterns, condition)| {
-        let actions = actions.iter().map(ToString::to_string).collect();
-        let mut fields = Map::from_iter([
-            ("effect".to_owned(), json!("allow")),
-            ("principal".to_owned(), json!(format!("application:{application}"))),
-            ("action".to_owned(), one_or_more(actions)),
-            ("resource".to_owned(), one_or_more(patterns)),
-        ]);
-        let operators = condition.into_iter().map(|(operator, keys)| {
-            let keys = keys.into_iter();
-            let keys = keys.map(|(key, values)| (key.to_owned(), one_or_more(values.into_iter().collect())));
-            (operator.to_owned(), Value::Object(keys.collect()))
+    let statements = statements
+        .into_iter()
+        .map(|(actions, patterns, condition)| {
+            let actions = actions.iter().map(ToString::to_string).collect();
+            let mut fields = Map::from_iter([
+                ("effect".to_owned(), json!("allow")),
+                (
+                    "principal".to_owned(),
+                    json!(format!("application:{application}")),
+                ),
+                ("action".to_owned(), one_or_more(actions)),
+                ("resource".to_owned(), one_or_more(patterns)),
+            ]);
+            let operators = condition.into_iter().map(|(operator, keys)| {
+                let keys = keys.into_iter();
+                let keys = keys.map(|(key, values)| {
+                    (key.to_owned(), one_or_more(values.into_iter().collect()))
+                });
+                (operator.to_owned(), Value::Object(keys.collect()))
+            });
+            let operators: Map<String, Value> = operators.collect();
+            if !operators.is_empty() {
+                fields.insert("condition".to_owned(), operators.into());
+            }
+            Value::Object(fields)
         });
-        let operators: Map<String, Value> = operators.collect();
-        if !operators.is_empty() {
-            fields.insert("condition".to_owned(), operators.into());
-        }
-        Value::Object(fields)
-    });
     json!({ "layer": layer, "statement": statements.collect::<Vec<_>>() })
 }

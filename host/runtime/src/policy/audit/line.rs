@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Record, deciding};
-use crate::policy::{Decision, RESOURCE_BYTES_MAX, TEXT_BYTES_MAX};
 use crate::error::{Error, Result};
+use crate::policy::{Decision, RESOURCE_BYTES_MAX, TEXT_BYTES_MAX};
 
 /// The version of the format, which each head says.
 pub const FORMAT: u32 = 1;
@@ -122,10 +122,7 @@ impl Decided {
             principal: cut(&record.principal.to_string()),
             step: record.step.map(cut),
             action: record.request.action().to_string(),
-            resource: shorten(
-                &record.request.resource().to_string(),
-                RESOURCE_SHOWN_MAX,
-            ),
+            resource: shorten(&record.request.resource().to_string(), RESOURCE_SHOWN_MAX),
             context: context
                 .filter(|(key, _)| *key != "time:now")
                 .map(|(key, value)| (key.to_owned(), cut(&value)))

@@ -1,0 +1,311 @@
+//! Whether what a run needs is there and answers: looked at, never changed.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt as _;
+use serde::Serialize;
+
+use super::execute::{guard, sandbox};
+use super::open::files_of;
+use super::{Options, plugin_bytes};
+use crate::error::{Error, Result};
+use crate::sandbox::Sandbox;
+use crate::spec::{Application, Input, InputFormat, Mode, SchemaSource, SecretSource, Step, Uri};
+use crate::storage::{Meter, Stores, is_hidden, list};
+
+/// Time that a probe may take: longer than any server takes that a run could rely on.
+const TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Time that a plugin may take to be compiled.
+const COMPILE_TIME_MAX: Duration = Duration::from_mins(2);
+
+/// One look at something that a run needs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Probe {
+    /// What wants it, such as `input sales`.
+    pub why: String,
+    /// What was tried: `list`, `secret`, `load`, `resolve`, `connect` or `tls`.
+    pub stage: &'static str,
+    /// With what.
+    pub target: String,
+    /// Whether it went well.
+    pub ok: bool,
+    /// What was found, or why it failed.
+    pub found: String,
+    /// What to do about a failure.
+    pub hints: Vec<String>,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+/// Looks at everything that a run of `application` needs, within what policies allow: lists inputs and the output's
+/// folder, sees whether secrets can be had, loads plugins, and connects to hosts. Nothing is written, and no request
+/// is sent to a host.
+///
+/// # Errors
+///
+/// Fails where the application or a name of the run is malformed; what a probe finds is no error.
+pub async fn probe(application: &Application, options: &Options) -> Result<Vec<Probe>> {
+    let guard = guard(application, options)?;
+    let mut prober = Prober {
+        stores: Stores::new(
+            options.environment.clone(),
+            Arc::new(Meter::default()),
+            guard,
+        ),
+        sandbox: sandbox(options, &application.limits.compile)?,
+        options,
+        probes: Vec::new(),
+    };
+    for input in &application.inputs {
+        prober.input(input).await;
+    }
+    for (name, source) in &application.secrets {
+        prober.secret(name, source).await;
+    }
+    for step in &application.steps {
+        prober.plugin(step).await;
+    }
+    prober
+        .output(&application.output.uri, application.output.mode)
+        .await;
+    Ok(prober.probes)
+}
+
+struct Prober<'a> {
+    stores: Stores,
+    sandbox: Sandbox,
+    options: &'a Options,
+    probes: Vec<Probe>,
+}
+
+/// What a probe is about, as its result says.
+struct Asked {
+    why: String,
+    stage: &'static str,
+    target: String,
+}
+
+impl Prober<'_> {
+    fn tell(&mut self, asked: Asked, started: Instant, outcome: Result<String>) {
+        let (ok, found, hints) = match outcome {
+            Ok(found) => (true, found, Vec::new()),
+            Err(error) => (false, error.message().to_owned(), error.hints().to_vec()),
+        };
+        self.probes.push(Probe {
+            why: asked.why,
+            stage: asked.stage,
+            target: asked.target,
+            ok,
+            found,
+            hints,
+            seconds: started.elapsed().as_secs_f64(),
+        });
+    }
+
+    async fn input(&mut self, input: &Input) {
+        let asked = Asked {
+            why: format!("input {}", input.name),
+            stage: "list",
+            target: input.uri.to_string(),
+        };
+        let started = Instant::now();
+        let found = within(TIME_MAX, async {
+            let files = files_of(&self.stores, &input.name, &input.uri).await?;
+            let bytes: u64 = files.objects.iter().map(|object| object.size).sum();
+            Ok(format!(
+                "{}, {bytes} bytes",
+                count(files.objects.len(), "object")
+            ))
+        });
+        let found = found.await;
+        self.tell(asked, started, found);
+        let source = match &input.format {
+            InputFormat::Csv(options) => &options.schema,
+            InputFormat::Json(options) => &options.schema,
+            InputFormat::Parquet | InputFormat::Arrow => return,
+        };
+        if let SchemaSource::File(uri) = source {
+            self.file(format!("schema of input {}", input.name), "list", uri)
+                .await;
+        }
+    }
+
+    async fn file(&mut self, why: String, stage: &'static str, uri: &Uri) {
+        let asked = Asked {
+            why,
+            stage,
+            target: uri.to_string(),
+        };
+        let started = Instant::now();
+        let found = within(TIME_MAX, async {
+            let place = self.stores.open_input(uri)?;
+            let objects = list(&place, None).await?;
+            let bytes: u64 = objects.iter().map(|object| object.size).sum();
+            Ok(format!("{bytes} bytes"))
+        });
+        let found = found.await;
+        self.tell(asked, started, found);
+    }
+
+    async fn secret(&mut self, name: &str, source: &SecretSource) {
+        let why = format!("secret {name}");
+        let started = Instant::now();
+        let (target, found) = match source {
+            SecretSource::File(uri) => return self.file(why, "secret", uri).await,
+            SecretSource::Environment(variable) => {
+                let value = self.options.environment.get(variable);
+                let found = match value {
+                    Some(value) if !value.is_empty() => Ok("is set".to_owned()),
+                    Some(_) => Err(Error::input("is empty")),
+                    None => Err(Error::input("is not set")),
+                };
+                let hint = format!("set `{variable}` where the run is started");
+                (
+                    format!("${variable}"),
+                    found.map_err(|error| error.hint(hint)),
+                )
+            }
+            // A program may do more than look: it runs when a run does.
+            SecretSource::Command(words) => {
+                let program = words.first().cloned().unwrap_or_default();
+                (program, Ok("a program, which only a run starts".to_owned()))
+            }
+        };
+        let asked = Asked {
+            why,
+            stage: "secret",
+            target,
+        };
+        self.tell(asked, started, found);
+    }
+
+    /// Loads the plugin of a step, and says where what it imports and what the step declares differ.
+    async fn plugin(&mut self, step: &Step) {
+        let asked = Asked {
+            why: format!("step {}", step.name),
+            stage: "load",
+            target: step.plugin.to_string(),
+        };
+        let started = Instant::now();
+        let found = within(COMPILE_TIME_MAX, async {
+            let component = plugin_bytes(&self.stores, &step.plugin, &step.name).await?;
+            let sandbox = self.sandbox.clone();
+            let deadline = Instant::now() + COMPILE_TIME_MAX;
+            let late = move || Instant::now() > deadline;
+            let loaded =
+                tokio::task::spawn_blocking(move || sandbox.load_unless(&component, &late));
+            let plugin = loaded
+                .await
+                .map_err(|cause| Error::internal("compile a plugin").source(cause))??;
+            let imports = plugin.inspect().imports.iter();
+            let names: Vec<&str> = imports.map(|import| import.name.as_str()).collect();
+            fits(step, &names)
+        });
+        let found = found.await;
+        self.tell(asked, started, found);
+    }
+
+    async fn output(&mut self, uri: &Uri, mode: Mode) {
+        let asked = Asked {
+            why: "output".to_owned(),
+            stage: "list",
+            target: uri.to_string(),
+        };
+        let started = Instant::now();
+        let found = within(TIME_MAX, async {
+            let place = self.stores.open_output(uri)?;
+            let failed = |error| crate::storage::storage_error(&uri.to_string(), error);
+            let mut listing = place.store.list(Some(&place.path));
+            while let Some(object) = listing.try_next().await.map_err(failed)? {
+                if !is_hidden(object.location.filename().unwrap_or_default()) {
+                    return occupied(mode);
+                }
+            }
+            Ok("nothing is there yet".to_owned())
+        });
+        let found = found.await;
+        self.tell(asked, started, found);
+    }
+}
+
+/// What a run makes of an output where something is.
+fn occupied(mode: Mode) -> Result<String> {
+    match mode {
+        Mode::ErrorIfExists => Err(Error::input("something is there already")
+            .hint("name another folder, or say `mode = \"overwrite\"` or `mode = \"append\"`")),
+        Mode::Overwrite => Ok("something is there, which is replaced".to_owned()),
+        Mode::Append => Ok("something is there, which stays".to_owned()),
+    }
+}
+
+/// Whether a step declares what its plugin imports, and the other way round.
+fn fits(step: &Step, imports: &[&str]) -> Result<String> {
+    let access = &step.access;
+    let has = |interface: &str| imports.iter().any(|name| name.starts_with(interface));
+    let mut uses = Vec::new();
+    let mut surplus = Vec::new();
+    for (interface, declared, key) in [
+        (
+            "sluicegate:access/objects",
+            !access.objects.is_empty(),
+            "objects",
+        ),
+        (
+            "sluicegate:access/secrets",
+            !access.secrets.is_empty(),
+            "secrets",
+        ),
+        (
+            "wasi:http/outgoing-handler",
+            !access.http.is_empty(),
+            "http",
+        ),
+    ] {
+        match (has(interface), declared) {
+            (true, true) => uses.push(key),
+            (true, false) => {
+                let name = imports.iter().find(|name| name.starts_with(interface));
+                let message = format!(
+                    "imports `{}`, and the step declares no `{key}`",
+                    name.unwrap_or(&interface)
+                );
+                return Err(Error::input(message).hint(format!(
+                    "declare what it may reach under `[steps.{key}]`, or use another plugin"
+                )));
+            }
+            (false, true) => surplus.push(key),
+            (false, false) => {}
+        }
+    }
+    let mut found = match uses.as_slice() {
+        [] => "reaches nothing beyond its columns".to_owned(),
+        uses => format!("uses {}", uses.join(", ")),
+    };
+    if !surplus.is_empty() {
+        let surplus = surplus.join(", ");
+        // Writing to a string does not fail.
+        let _ = write!(
+            found,
+            "; the step declares {surplus}, which it does not import"
+        );
+    }
+    Ok(found)
+}
+
+fn count(number: usize, what: &str) -> String {
+    let end = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{end}")
+}
+
+async fn within<T>(time: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(time, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::storage(format!(
+            "no answer within {} s",
+            time.as_secs()
+        ))),
+    }
+}
