@@ -27,7 +27,7 @@ use crate::error::Result;
 pub const NAMED_MAX: usize = 8;
 
 /// Something that was done, or will be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Use {
     action: Action,
     resource: Resource,
@@ -81,18 +81,26 @@ type Condition = BTreeMap<&'static str, BTreeMap<&'static str, BTreeSet<String>>
 /// An action on what a pattern names, under a condition.
 type Grant = (Action, String, Condition);
 
-/// The fewest statements of `layer` that allow the runs of `application` all of `uses`.
+/// The fewest statements of `layer` that allow the runs of each application all of its uses.
 ///
 /// # Errors
 ///
-/// Fails where the name of the application is malformed, or there are more statements than a file may have.
-pub fn suggest(layer: Layer, application: &str, uses: &[Use]) -> Result<Suggestion> {
+/// Fails where the name of an application is malformed, or there are more statements than a file may have.
+pub fn suggest<'a>(
+    layer: Layer,
+    applications: impl IntoIterator<Item = (&'a str, &'a [Use])>,
+) -> Result<Suggestion> {
     let mut unsayable = BTreeSet::new();
-    let mut grants = Vec::new();
-    objects(uses, &mut grants, &mut unsayable);
-    requests(uses, &mut grants);
-    named(uses, &mut grants);
-    let text = document(layer, application, merge(grants)).to_string();
+    let mut statements = Vec::new();
+    for (application, uses) in applications {
+        let mut grants = Vec::new();
+        objects(uses, &mut grants, &mut unsayable);
+        requests(uses, &mut grants);
+        named(uses, &mut grants);
+        let merged = merge(grants).into_iter();
+        statements.extend(merged.map(|merged| statement(application, merged)));
+    }
+    let text = json!({ "layer": layer, "statement": statements }).to_string();
     Ok(Suggestion {
         file: PolicyFile::parse(&text, "suggested", Syntax::Json, None)?,
         unsayable: unsayable.into_iter().collect(),
@@ -370,36 +378,30 @@ fn merge(grants: Vec<Grant>) -> Vec<Merged> {
     statements.collect()
 }
 
-fn document(layer: Layer, application: &str, statements: Vec<Merged>) -> Value {
+fn statement(application: &str, (actions, patterns, condition): Merged) -> Value {
     let one_or_more = |texts: Vec<String>| match texts.as_slice() {
         [one] => json!(one),
         texts => json!(texts),
     };
-    let statements = statements
-        .into_iter()
-        .map(|(actions, patterns, condition)| {
-            let actions = actions.iter().map(ToString::to_string).collect();
-            let mut fields = Map::from_iter([
-                ("effect".to_owned(), json!("allow")),
-                (
-                    "principal".to_owned(),
-                    json!(format!("application:{application}")),
-                ),
-                ("action".to_owned(), one_or_more(actions)),
-                ("resource".to_owned(), one_or_more(patterns)),
-            ]);
-            let operators = condition.into_iter().map(|(operator, keys)| {
-                let keys = keys.into_iter();
-                let keys = keys.map(|(key, values)| {
-                    (key.to_owned(), one_or_more(values.into_iter().collect()))
-                });
-                (operator.to_owned(), Value::Object(keys.collect()))
-            });
-            let operators: Map<String, Value> = operators.collect();
-            if !operators.is_empty() {
-                fields.insert("condition".to_owned(), operators.into());
-            }
-            Value::Object(fields)
-        });
-    json!({ "layer": layer, "statement": statements.collect::<Vec<_>>() })
+    let actions = actions.iter().map(ToString::to_string).collect();
+    let mut fields = Map::from_iter([
+        ("effect".to_owned(), json!("allow")),
+        (
+            "principal".to_owned(),
+            json!(format!("application:{application}")),
+        ),
+        ("action".to_owned(), one_or_more(actions)),
+        ("resource".to_owned(), one_or_more(patterns)),
+    ]);
+    let operators = condition.into_iter().map(|(operator, keys)| {
+        let keys = keys.into_iter();
+        let keys =
+            keys.map(|(key, values)| (key.to_owned(), one_or_more(values.into_iter().collect())));
+        (operator.to_owned(), Value::Object(keys.collect()))
+    });
+    let operators: Map<String, Value> = operators.collect();
+    if !operators.is_empty() {
+        fields.insert("condition".to_owned(), operators.into());
+    }
+    fields.into()
 }
