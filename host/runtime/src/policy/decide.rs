@@ -153,6 +153,12 @@ impl Policies {
         Self(files.into())
     }
 
+    /// These, and one file more.
+    #[must_use]
+    pub fn with(&self, file: PolicyFile) -> Self {
+        Self(self.0.iter().cloned().chain([file]).collect())
+    }
+
     /// The groups of a user, or the dynamic groups of a run, in order.
     #[must_use]
     pub fn groups_of(&self, principal: &Principal) -> Vec<String> {

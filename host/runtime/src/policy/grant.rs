@@ -74,11 +74,7 @@ impl Snapshot {
     }
 
     /// The proof of a decision about `A`, or why there is none.
-    pub(super) fn prove<A: Act>(
-        &self,
-        request: Request,
-        decision: Decision,
-    ) -> Result<Granted<A>> {
+    pub(super) fn prove<A: Act>(&self, request: Request, decision: Decision) -> Result<Granted<A>> {
         if decision.allowed {
             return Ok(Granted {
                 resource: request.resource,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::Layer;
 use super::compile::declared;
 use super::file::{Body, Placed, PolicyFile, Syntax};
 use super::request::{Context, Request};
 use super::resource::{Pattern, Resource};
 use super::vocabulary::{Action, ResourceKind};
-use super::Layer;
 use crate::error::Result;
 
 /// An action that will be wanted, and on what.
@@ -96,11 +96,13 @@ impl PolicyFile {
                 actions.push(need.action);
             }
         }
-        let statements = statements.into_iter().map(|((why, target), actions)| Placed {
-            sid: why.to_owned(),
-            place: origin.to_owned(),
-            body: Body::Cedar(declared(why, &actions, &target)),
-        });
+        let statements = statements
+            .into_iter()
+            .map(|((why, target), actions)| Placed {
+                sid: why.to_owned(),
+                place: origin.to_owned(),
+                body: Body::Cedar(declared(why, &actions, &target)),
+            });
         Self {
             syntax: Syntax::Cedar,
             layer: Layer::Application,

@@ -52,7 +52,10 @@ impl Resource {
             ResourceKind::Object => {
                 let uri = object(name)?;
                 if !folder && (uri.path().is_empty() || uri.is_folder()) {
-                    return Err(format!("`{}` names a folder, expected an object in it", clip(text)));
+                    return Err(format!(
+                        "`{}` names a folder, expected an object in it",
+                        clip(text)
+                    ));
                 }
                 object_name(&uri, uri.path())?
             }

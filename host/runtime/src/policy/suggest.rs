@@ -405,3 +405,6 @@ fn statement(application: &str, (actions, patterns, condition): Merged) -> Value
     }
     fields.into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -148,7 +148,7 @@ fn fixes(application: &str, lacking: &[(Layer, Use)]) -> Result<Vec<Fix>> {
     let wanted = wanted.filter(|(_, uses)| !uses.is_empty());
     wanted
         .map(|(layer, uses)| {
-            let suggestion = suggest(layer, application, &uses)?;
+            let suggestion = suggest(layer, [(application, uses.as_slice())])?;
             Ok(Fix {
                 layer,
                 toml: suggestion.file.to_syntax(Syntax::Toml)?,

@@ -8,14 +8,15 @@ use tokio::task::JoinSet;
 
 use super::open::{files_of, with_schema};
 use super::summary::{FileSummary, StepSummary, Summary};
-use super::{Options, plugin_bytes, threads};
+use super::{Options, needs, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
+use crate::policy::{Guard, Policies, PolicyFile, Principal, RunIdentity};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::{Application, Source};
-use crate::storage::{Meter, Staging, Stores, check_overlap};
+use crate::storage::{Meter, Staging, Stores, canonical, check_overlap};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -26,6 +27,7 @@ pub(super) struct Execution {
     options: Options,
     engine: Engine,
     sandbox: Sandbox,
+    guard: Guard,
     stores: Stores,
     meter: Arc<Meter>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
@@ -42,10 +44,13 @@ struct Written {
 impl Execution {
     pub(super) fn new(application: Application, options: Options) -> Result<Self> {
         let meter = Arc::new(Meter::default());
+        let guard = guard(&application, &options)?;
+        let environment = options.environment.clone();
         Ok(Self {
             engine: Engine::new(&application.limits, threads(options.threads))?,
             sandbox: sandbox(&options, &application.limits.compile)?,
-            stores: Stores::new(options.environment.clone(), Arc::clone(&meter)),
+            stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
+            guard,
             stop: Arc::default(),
             started: Instant::now(),
             application,
@@ -57,6 +62,15 @@ impl Execution {
     /// Everything that can fail for a reason known beforehand fails before the first row is read; and
     /// whatever fails leaves nothing behind.
     pub(super) async fn run(self) -> Result<Summary> {
+        let guard = self.guard.clone();
+        // What a transform was denied is most likely why the run failed, whatever the transform made of it.
+        self.run_to_end().await.map_err(|error| {
+            let denials = guard.take_denials().into_iter();
+            denials.fold(error, |error, denial| error.hint(told(&denial)))
+        })
+    }
+
+    async fn run_to_end(self) -> Result<Summary> {
         check_overlap(&self.application.inputs, &self.application.output)?;
         let prepared = self.within_limits(self.prepare()).await;
         self.stop.store(prepared.is_err(), Ordering::Relaxed);
@@ -277,7 +291,7 @@ impl Execution {
 }
 
 /// A sandbox with a cache, or without where the cache cannot be used: a run must not fail for it.
-fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
+pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
     let mut config = options.sandbox.clone();
     config.compile_limits = limits.clone();
     if options.profile.is_some() {
@@ -296,6 +310,35 @@ fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
         }
         outcome => outcome,
     }
+}
+
+/// A denial with its cure, as a hint.
+fn told(denial: &Error) -> String {
+    let mut text = format!("a transform was denied: {denial}");
+    for hint in denial.hints() {
+        text.push_str("\n  ");
+        text.push_str(&hint.replace('\n', "\n  "));
+    }
+    text
+}
+
+/// Decides in the name of the run: by the policies that are given, and never beyond what its application declares.
+pub(super) fn guard(application: &Application, options: &Options) -> Result<Guard> {
+    let principal = Principal::run(RunIdentity {
+        id: options.run_id.clone(),
+        application: application.name.clone(),
+        compartment: options.compartment.clone(),
+        submitter: options.submitter.clone(),
+        tags: application.tags.clone(),
+    })?;
+    let needs = needs(application, |uri| canonical(uri, &options.environment))?;
+    let declared = PolicyFile::declared(&application.name, &needs);
+    let policies = match &options.policies {
+        Some(policies) => policies.with(declared),
+        None => Policies::new(vec![PolicyFile::unwritten(&application.name), declared]),
+    };
+    let snapshot = policies.snapshot(&principal)?;
+    Ok(Guard::new(snapshot, Arc::clone(&options.audit)))
 }
 
 fn source(inputs: &[LogicalPlan], steps: &[LogicalPlan], from: Source) -> Result<LogicalPlan> {

@@ -1,8 +1,11 @@
 //! One execution of an application: resolves, plans, executes, commits, reports.
 
+mod check;
 mod execute;
 mod logs;
+mod needs;
 mod open;
+mod probe;
 mod progress;
 mod summary;
 
@@ -18,11 +21,15 @@ use self::open::{files_of, with_schema};
 use crate::engine::{Engine, Files};
 use crate::error::{Result, ResultExt};
 use crate::limits::{Limits, PLUGIN_BYTES_MAX};
+use crate::policy::{Audit, Guard, Policies};
 use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
 pub use crate::engine::RejectedRow;
+pub use check::{Check, CheckedNeed, Fix, check};
+pub use needs::needs;
+pub use probe::{Probe, probe};
 pub use progress::Progress;
 pub use summary::{FileSummary, LogLine, StepSummary, Summary};
 
@@ -31,6 +38,14 @@ pub use summary::{FileSummary, LogLine, StepSummary, Summary};
 pub struct Options {
     /// Names the run in its output and its logs; unique.
     pub run_id: String,
+    /// Who started the run, as policies know them; may be empty.
+    pub submitter: String,
+    /// Where the application belongs, as policies know it; may be empty.
+    pub compartment: String,
+    /// What runs may do. Without any, a run may do what its application declares.
+    pub policies: Option<Policies>,
+    /// Who is told each decision.
+    pub audit: Arc<dyn Audit>,
     /// The environment that storage credentials and endpoints are taken from.
     pub environment: BTreeMap<String, String>,
     /// How plugins are compiled and kept; the limits are those of the application.
@@ -68,7 +83,7 @@ pub async fn head(
 ) -> Result<Vec<RecordBatch>> {
     let base = Uri::parse_folder(&base.to_string_lossy())?;
     let uri = Uri::parse(uri, Some(&base))?;
-    let stores = Stores::new(environment, Arc::new(Meter::default()));
+    let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
     let files = files_of(&stores, "head", &uri).await?;
     let file = files
         .objects
@@ -88,7 +103,7 @@ pub async fn read(
     rows: usize,
     environment: BTreeMap<String, String>,
 ) -> Result<Vec<RecordBatch>> {
-    let stores = Stores::new(environment, Arc::new(Meter::default()));
+    let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
     let files = files_of(&stores, &input.name, &input.uri).await?;
     let input = with_schema(&stores, input).await?;
     first_rows(&input, &files, rows).await

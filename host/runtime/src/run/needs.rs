@@ -3,14 +3,15 @@
 use crate::error::Result;
 use crate::policy::{Action, Context, Need, Resource};
 use crate::spec::{
-    Application, HttpRule, Input, InputFormat, Mode, Numbers, ObjectAction, SchemaSource, SecretSource, Step, Uri, WallClock,
+    Application, HttpRule, Input, InputFormat, Mode, Numbers, ObjectAction, SchemaSource,
+    SecretSource, Step, Uri, WallClock,
 };
 
 /// What reads a folder, and what reads one object of it.
 const READ: [Action; 2] = [Action::ObjectHead, Action::ObjectGet];
 
 /// Everything that a run of `application` will ask for, each with what wants it. `canonical` names a place as policies
-/// do; see [`Stores::canonical`](crate::storage::Stores::canonical).
+/// do; see [`canonical`](crate::storage::canonical).
 ///
 /// It is also all that a run may do: the application's own layer of policies permits exactly this.
 ///
@@ -104,7 +105,11 @@ impl Needs<'_> {
         let host = Resource::parse(&format!("host:{}:{}", rule.host, rule.port), action)?;
         for method in &rule.methods {
             let context = Context::default()
-                .with(action, "network:scheme", if rule.tls { "https" } else { "http" })?
+                .with(
+                    action,
+                    "network:scheme",
+                    if rule.tls { "https" } else { "http" },
+                )?
                 .with(action, "network:port", &rule.port.to_string())?
                 .with(action, "network:method", method)?
                 .with(action, "network:path", &rule.path)?

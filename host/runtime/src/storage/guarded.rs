@@ -1,6 +1,7 @@
 //! Asks the policies before a store is asked.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -12,7 +13,6 @@ use object_store::{
     Error as StoreError, GetOptions, GetResult, MultipartUpload, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use std::ops::Range;
 
 use super::layer::Layer;
 use crate::error::{Error, Result as OwnResult};

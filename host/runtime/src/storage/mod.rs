@@ -26,7 +26,7 @@ pub use meter::{Meter, Metered};
 pub use overlap::check_overlap;
 pub use read::read_whole;
 pub use staging::{Committed, FinishedFile, StagedFile, Staging};
-pub use stores::{Place, Stores};
+pub use stores::{Place, Stores, canonical};
 
 #[cfg(test)]
 mod tests;

@@ -72,11 +72,7 @@ impl Stores {
     /// Stores that take credentials and endpoints from `environment` alone, ask `guard` before anything is done, and
     /// count in `meter`.
     #[must_use]
-    pub fn new(
-        environment: BTreeMap<String, String>,
-        meter: Arc<Meter>,
-        guard: Guard,
-    ) -> Self {
+    pub fn new(environment: BTreeMap<String, String>, meter: Arc<Meter>, guard: Guard) -> Self {
         Self {
             environment: Environment::new(environment),
             meter,
@@ -134,7 +130,11 @@ impl Stores {
         let root = uri.root().to_string();
         let store = self.opened(&root, || {
             let (name, environment) = (uri.authority(), &self.environment);
-            let guarded = Guarded::new(self.guard.clone(), &self.canonical(&uri), "");
+            let guarded = Guarded::new(
+                self.guard.clone(),
+                &canonical(&uri, self.environment.variables()),
+                "",
+            );
             Ok(match uri.scheme() {
                 Scheme::S3 => self.layered(remote::s3(name, environment)?, guarded),
                 Scheme::Oci => self.layered(remote::oci(name, environment)?, guarded),
@@ -164,15 +164,6 @@ impl Stores {
         })
     }
 
-    /// The store of a URI as policies name it: a container of Azure with its account.
-    #[must_use]
-    pub fn canonical(&self, uri: &Uri) -> Uri {
-        match self.environment.get("AZURE_STORAGE_ACCOUNT") {
-            Some(account) => uri.of_account(account),
-            None => uri.clone(),
-        }
-    }
-
     /// Nothing leaves this module but by the guard.
     fn layered(&self, store: impl ObjectStore, guarded: Guarded) -> Arc<dyn ObjectStore> {
         let metered = Metered::with(store, Arc::clone(&self.meter));
@@ -194,6 +185,15 @@ impl Stores {
         };
         stores.insert(name.to_owned(), opened.clone());
         Ok(opened)
+    }
+}
+
+/// A URI as policies name it: a container of Azure has the account that the environment names.
+#[must_use]
+pub fn canonical(uri: &Uri, environment: &BTreeMap<String, String>) -> Uri {
+    match environment.get("AZURE_STORAGE_ACCOUNT") {
+        Some(account) if !account.is_empty() => uri.of_account(account),
+        _ => uri.clone(),
     }
 }
 

@@ -21,11 +21,15 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::error::{Error, ErrorKind, Result};
+use crate::policy::Guard;
 use crate::spec::{Mode, Uri};
 
 fn stores() -> (Stores, Arc<Meter>) {
     let meter = Arc::new(Meter::default());
-    (Stores::new(BTreeMap::new(), Arc::clone(&meter)), meter)
+    (
+        Stores::new(BTreeMap::new(), Arc::clone(&meter), Guard::owner().unwrap()),
+        meter,
+    )
 }
 
 fn folder_uri(dir: &FsPath) -> Uri {
@@ -642,7 +646,7 @@ mod opening {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let stores = Stores::new(environment, Arc::default());
+        let stores = Stores::new(environment, Arc::default(), Guard::owner().unwrap());
         assert!(!format!("{stores:?}").contains("hunter2"));
         let outcome = stores.open_input(&Uri::parse(uri, None).unwrap());
         // Neither a place nor an error shows a credential.

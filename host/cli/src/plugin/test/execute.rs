@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sluicegate::error::{Error, Result};
 use sluicegate::limits::Limits;
+use sluicegate::policy::Unaudited;
 use sluicegate::run::{self, Options, Progress};
 use sluicegate::spec::{
     Application, Compression, Mode, Output, OutputFormat, Source, Step, StepAccess,
@@ -23,6 +24,10 @@ pub(super) fn execute(plugin: &Path, case: &Case) -> Result<Actual> {
     let application = application(plugin, case, &folder)?;
     let options = Options {
         run_id: uuid::Uuid::now_v7().to_string(),
+        submitter: String::new(),
+        compartment: String::new(),
+        policies: None,
+        audit: Arc::new(Unaudited),
         environment: BTreeMap::new(),
         sandbox: place::sandbox()?,
         // Rows of one partition have their numbers in the input.

@@ -21,8 +21,13 @@ impl Environment {
         Self(variables)
     }
 
+    /// All of them.
+    pub(in crate::storage) const fn variables(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+
     /// The value of a variable.
-    pub(in crate::storage) fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.get(name).filter(|value| !value.is_empty());
         value.map(String::as_str)
     }
