@@ -187,6 +187,7 @@ fn execute(
         submitter: submitter(),
         compartment: arguments.compartment.clone(),
         policies: load::given(&arguments.policies)?,
+        commands: true,
         audit: audit.map_or_else(|| Arc::new(Unaudited) as Arc<dyn Audit>, Audited::log),
         environment: place::environment(),
         sandbox,

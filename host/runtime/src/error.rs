@@ -178,6 +178,17 @@ impl Error {
         }))
     }
 
+    /// The same with every text changed: what was said, hints and facts. The source, whose text nobody changed, is gone.
+    #[must_use]
+    pub fn map_texts(&self, change: impl Fn(&str) -> String) -> Self {
+        let mut changed = self.to_shared();
+        let texts = changed.0.messages.iter_mut().chain(&mut changed.0.hints);
+        for text in texts.chain(changed.0.facts.iter_mut().map(|(_, value)| value)) {
+            *text = change(text);
+        }
+        changed
+    }
+
     /// The innermost part of the text: what went wrong, without what was being done.
     #[must_use]
     pub fn message(&self) -> &str {

@@ -68,6 +68,7 @@ fn ask(arguments: &Arguments) -> Result<Told> {
         submitter: submitter(),
         compartment: arguments.compartment.clone(),
         policies: load::given(&arguments.policies)?,
+        commands: true,
         audit: Arc::new(Unaudited),
         environment: place::environment(),
         sandbox: place::sandbox()?,

@@ -20,7 +20,7 @@ pub(super) fn file(path: &Path, layer: Option<Layer>) -> Result<(PolicyFile, Str
 }
 
 /// The policies of files, each named by its path from `folder`, perhaps with `LAYER=` before it.
-pub(super) fn policies(names: &[String], folder: &Path) -> Result<Policies> {
+pub(crate) fn policies(names: &[String], folder: &Path) -> Result<Policies> {
     let read = |name: &String| {
         let (layer, path) = match name.split_once('=') {
             Some((word, path)) => match Layer::parse(word) {

@@ -30,7 +30,7 @@ pub use self::transform::RejectedRow;
 use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner};
 use crate::error::Result;
 use crate::limits::Limits;
-use crate::sandbox::{InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
+use crate::sandbox::{Access, InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
 use crate::schedule::Workers;
 use crate::spec::{Input, Step};
 
@@ -125,6 +125,7 @@ impl Engine {
             logs: watch.logs,
             cancel: watch.cancel,
             profile: watch.profile,
+            access: watch.access,
         };
         let schema = Arc::new(input.schema().as_arrow().clone());
         let params = step.params.to_string();
@@ -166,4 +167,6 @@ pub(crate) struct Watch {
     pub(crate) logs: Arc<dyn LogSink>,
     pub(crate) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(crate) profile: Option<StepProfile>,
+    /// What they can reach beyond their columns.
+    pub(crate) access: Access,
 }

@@ -48,7 +48,7 @@ pub use json::JSON_DEPTH_MAX;
 pub use need::Need;
 pub use principal::{NAME_BYTES_MAX, Principal, RunIdentity};
 pub use request::{Context, Request};
-pub use resource::{RESOURCE_BYTES_MAX, Resource, SEGMENTS_MAX};
+pub use resource::{RESOURCE_BYTES_MAX, Resource, SEGMENTS_MAX, check_path};
 pub use rule::{RULE_BYTES_MAX, RULE_DEPTH_MAX, Rule};
 pub use statement::SID_BYTES_MAX;
 pub use suggest::{NAMED_MAX, Suggestion, Use, suggest};

@@ -106,6 +106,12 @@ impl Resource {
         })
     }
 
+    /// Whether it is the object that a URI names.
+    #[must_use]
+    pub fn is(&self, uri: &Uri) -> bool {
+        object_name(uri, uri.path()).is_ok_and(|name| !self.folder && name == self.name)
+    }
+
     /// What it is.
     #[must_use]
     pub const fn kind(&self) -> ResourceKind {
@@ -388,8 +394,13 @@ fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
-/// Names joined by `/`, none of them empty or of dots, nothing hidden.
-fn check_path(path: &str) -> Result<(), Flaw> {
+/// Checks a path that nobody trusts: names joined by `/`, none of them empty or of dots, nothing behind `%`, nothing that
+/// is not seen.
+///
+/// # Errors
+///
+/// Fails with what is wrong with it.
+pub fn check_path(path: &str) -> Result<(), String> {
     let told = clip(path);
     if path.contains(is_invisible) || path.contains('\\') {
         return Err(format!(

@@ -762,7 +762,7 @@ fn ids_cannot_carry_policies() {
 #[test]
 fn zz_time() {
     let t = std::time::Instant::now();
-    let guard = super::Guard::owner().unwrap();
+    let guard = Guard::owner().unwrap();
     eprintln!("owner {:?}", t.elapsed());
     let uri = crate::spec::Uri::parse("s3://raw/a/b", None).unwrap();
     for key in ["a/b", "a/b", "a/c", "a/d"] {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
+use super::access::{self, Reach, Vault};
 use super::open::{files_of, with_schema};
 use super::summary::{FileSummary, StepSummary, Summary};
 use super::{Options, needs, plugin_bytes, threads};
@@ -16,7 +17,7 @@ use crate::policy::{Guard, Policies, PolicyFile, Principal, RunIdentity};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::{Application, Source};
-use crate::storage::{Meter, Staging, Stores, canonical, check_overlap};
+use crate::storage::{FinishedFile, Meter, SideObjects, Staging, Stores, canonical, check_overlap};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -29,6 +30,8 @@ pub(super) struct Execution {
     sandbox: Sandbox,
     guard: Guard,
     stores: Stores,
+    /// What transforms write beside the output.
+    side: Arc<SideObjects>,
     meter: Arc<Meter>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     stop: Arc<AtomicBool>,
@@ -51,6 +54,7 @@ impl Execution {
             sandbox: sandbox(&options, &application.limits.compile)?,
             stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
             guard,
+            side: Arc::default(),
             stop: Arc::default(),
             started: Instant::now(),
             application,
@@ -64,9 +68,11 @@ impl Execution {
     pub(super) async fn run(self) -> Result<Summary> {
         let guard = self.guard.clone();
         // What a transform was denied is most likely why the run failed, whatever the transform made of it.
+        let logs = self.options.progress.logs().clone();
         self.run_to_end().await.map_err(|error| {
             let denials = guard.take_denials().into_iter();
-            denials.fold(error, |error, denial| error.hint(told(&denial)))
+            let error = denials.fold(error, |error, denial| error.hint(told(&denial)));
+            error.map_texts(|text| logs.clean(text).into_owned())
         })
     }
 
@@ -83,6 +89,7 @@ impl Execution {
             Err(error) => {
                 // The first failure is the one to report; what could not be given up is hidden anyway.
                 drop(staging.abort().await);
+                self.side.abort().await;
                 return Err(error);
             }
         };
@@ -129,22 +136,35 @@ impl Execution {
             .progress
             .bytes_total
             .store(bytes, Ordering::Relaxed);
+        let vault = Vault::open(&self.application, &self.options, &self.guard).await?;
+        self.options.progress.logs().redact(vault.redactor());
+        let vault = Arc::new(vault);
         let mut steps: Vec<LogicalPlan> = Vec::new();
         for step in &self.application.steps {
             let below = source(&inputs, &steps, step.from)?;
             let component = plugin_bytes(&self.stores, &step.plugin, &step.name).await?;
             let sandbox = self.sandbox.clone();
             let cancelled = self.cancelled();
-            let plugin =
-                tokio::task::spawn_blocking(move || sandbox.load_unless(&component, &*cancelled))
-                    .await
-                    .map_err(|error| Error::internal("compile a plugin").source(error))?
-                    .with_context(|| {
-                        format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
-                    })?;
+            let offers = access::offers(&step.access);
+            let load = move || sandbox.load_unless(&component, offers, &*cancelled);
+            let plugin = tokio::task::spawn_blocking(load)
+                .await
+                .map_err(|error| Error::internal("compile a plugin").source(error))?
+                .with_context(|| {
+                    format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
+                })?;
             let profile = self.options.profile.as_ref();
+            let logs = self.options.progress.logs().of(&step.name);
+            let reach = Reach {
+                guard: &self.guard,
+                stores: &self.stores,
+                side: &self.side,
+                vault: &vault,
+                bytes_max: self.application.limits.output_bytes,
+            };
             let watch = Watch {
-                logs: self.options.progress.logs().of(&step.name),
+                access: access::access(step, &reach, &logs)?,
+                logs,
                 cancel: self.cancelled(),
                 profile: profile.map(|profile| profile.step(&step.name)),
             };
@@ -263,15 +283,38 @@ impl Execution {
         }
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
-        staging
-            .commit(finished, rows_out)
-            .await
-            .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
+        if let Err(error) = self.publish(staging, finished, rows_out).await {
+            self.side.abort().await;
+            return Err(error);
+        }
         Ok(self.summary(files, rows_out, &written.plan))
     }
 
+    /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
+    async fn publish(&self, staging: Staging, files: Vec<FinishedFile>, rows: u64) -> Result<()> {
+        // A transform may have gone on after a decision could not be kept.
+        let kept = self.options.audit.check();
+        let published = match kept {
+            Ok(()) => self.side.publish().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = published {
+            drop(staging.abort().await);
+            return Err(error);
+        }
+        staging
+            .commit(files, rows)
+            .await
+            .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
+        self.side.remove().await
+    }
+
     fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: &Planned) -> Summary {
-        let steps: Vec<StepSummary> = plan.steps().into_iter().map(StepSummary::from).collect();
+        let mut steps: Vec<StepSummary> = plan.steps().into_iter().map(StepSummary::from).collect();
+        let logs = self.options.progress.logs();
+        for row in steps.iter_mut().flat_map(|step| &mut step.rejected) {
+            row.reason = logs.clean(&row.reason).into_owned();
+        }
         Summary {
             run_id: self.options.run_id.clone(),
             application: self.application.name.clone(),

@@ -1,45 +1,74 @@
 //! Gathers what the transforms of a run say, up to a bound.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::LogLine;
+use super::access::Redactor;
 use crate::sandbox::{Level, LogSink};
 
 /// Messages that a run keeps. Each instance is bounded already, but a run may have many.
 const LINES_MAX: usize = 10_000;
 
 /// The messages of a run, oldest first.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Logs(Arc<Mutex<Vec<LogLine>>>);
+#[derive(Clone, Default)]
+pub(super) struct Logs {
+    lines: Arc<Mutex<Vec<LogLine>>>,
+    /// What must not be shown; nothing before the run has its secrets.
+    redactor: Arc<OnceLock<Redactor>>,
+}
+
+impl std::fmt::Debug for Logs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Logs").finish_non_exhaustive()
+    }
+}
 
 impl Logs {
     /// Where the guests of `step` write to.
     pub(super) fn of(&self, step: &str) -> Arc<dyn LogSink> {
         Arc::new(StepLogs {
             step: step.to_owned(),
-            lines: Arc::clone(&self.0),
+            logs: self.clone(),
         })
     }
 
+    /// From now on, hides secrets.
+    pub(super) fn redact(&self, redactor: Redactor) {
+        drop(self.redactor.set(redactor));
+    }
+
+    /// A text without secrets.
+    pub(super) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        match self.redactor.get() {
+            Some(redactor) => redactor.clean(text),
+            None => Cow::Borrowed(text),
+        }
+    }
+
     pub(super) fn take(&self) -> Vec<LogLine> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.lines.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 #[derive(Debug)]
 struct StepLogs {
     step: String,
-    lines: Arc<Mutex<Vec<LogLine>>>,
+    logs: Logs,
 }
 
 impl LogSink for StepLogs {
     fn log(&self, level: Level, message: &str) {
-        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines = self
+            .logs
+            .lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if lines.len() < LINES_MAX {
             lines.push(LogLine {
                 step: self.step.clone(),
                 level: level.as_str().to_owned(),
-                message: message.to_owned(),
+                message: self.logs.clean(message).into_owned(),
             });
         }
     }

@@ -1,5 +1,6 @@
 //! One execution of an application: resolves, plans, executes, commits, reports.
 
+mod access;
 mod check;
 mod execute;
 mod logs;
@@ -44,6 +45,8 @@ pub struct Options {
     pub compartment: String,
     /// What runs may do. Without any, a run may do what its application declares.
     pub policies: Option<Policies>,
+    /// Whether programs may be run that an application names for its secrets.
+    pub commands: bool,
     /// Who is told each decision.
     pub audit: Arc<dyn Audit>,
     /// The environment that storage credentials and endpoints are taken from.

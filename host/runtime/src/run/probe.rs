@@ -9,11 +9,14 @@ use serde::Serialize;
 
 use super::execute::{guard, sandbox};
 use super::open::files_of;
-use super::{Options, plugin_bytes};
+use super::{Options, access, plugin_bytes};
 use crate::error::{Error, Result};
+use crate::policy::Guard;
 use crate::sandbox::Sandbox;
-use crate::spec::{Application, Input, InputFormat, Mode, SchemaSource, SecretSource, Step, Uri};
-use crate::storage::{Meter, Stores, is_hidden, list};
+use crate::spec::{
+    Application, Input, InputFormat, Mode, SchemaSource, SecretSource, Step, StepAccess, Uri,
+};
+use crate::storage::{Stores, is_hidden, list, storage_error};
 
 /// Time that a probe may take: longer than any server takes that a run could rely on.
 const TIME_MAX: Duration = Duration::from_secs(10);
@@ -50,11 +53,8 @@ pub struct Probe {
 pub async fn probe(application: &Application, options: &Options) -> Result<Vec<Probe>> {
     let guard = guard(application, options)?;
     let mut prober = Prober {
-        stores: Stores::new(
-            options.environment.clone(),
-            Arc::new(Meter::default()),
-            guard,
-        ),
+        stores: Stores::new(options.environment.clone(), Arc::default(), guard.clone()),
+        guard,
         sandbox: sandbox(options, &application.limits.compile)?,
         options,
         probes: Vec::new(),
@@ -75,6 +75,7 @@ pub async fn probe(application: &Application, options: &Options) -> Result<Vec<P
 }
 
 struct Prober<'a> {
+    guard: Guard,
     stores: Stores,
     sandbox: Sandbox,
     options: &'a Options,
@@ -150,36 +151,20 @@ impl Prober<'_> {
         self.tell(asked, started, found);
     }
 
+    /// Has a secret, as a run would, and forgets it.
     async fn secret(&mut self, name: &str, source: &SecretSource) {
-        let why = format!("secret {name}");
-        let started = Instant::now();
-        let (target, found) = match source {
-            SecretSource::File(uri) => return self.file(why, "secret", uri).await,
-            SecretSource::Environment(variable) => {
-                let value = self.options.environment.get(variable);
-                let found = match value {
-                    Some(value) if !value.is_empty() => Ok("is set".to_owned()),
-                    Some(_) => Err(Error::input("is empty")),
-                    None => Err(Error::input("is not set")),
-                };
-                let hint = format!("set `{variable}` where the run is started");
-                (
-                    format!("${variable}"),
-                    found.map_err(|error| error.hint(hint)),
-                )
-            }
-            // A program may do more than look: it runs when a run does.
-            SecretSource::Command(words) => {
-                let program = words.first().cloned().unwrap_or_default();
-                (program, Ok("a program, which only a run starts".to_owned()))
-            }
-        };
         let asked = Asked {
-            why,
+            why: format!("secret {name}"),
             stage: "secret",
-            target,
+            target: match source {
+                SecretSource::Environment(variable) => format!("${variable}"),
+                SecretSource::File(uri) => uri.to_string(),
+                SecretSource::Command(words) => words.first().cloned().unwrap_or_default(),
+            },
         };
-        self.tell(asked, started, found);
+        let started = Instant::now();
+        let had = within(TIME_MAX, access::fetch(source, self.options, &self.guard)).await;
+        self.tell(asked, started, had.map(|_| "can be had".to_owned()));
     }
 
     /// Loads the plugin of a step, and says where what it imports and what the step declares differ.
@@ -194,15 +179,17 @@ impl Prober<'_> {
             let component = plugin_bytes(&self.stores, &step.plugin, &step.name).await?;
             let sandbox = self.sandbox.clone();
             let deadline = Instant::now() + COMPILE_TIME_MAX;
-            let late = move || Instant::now() > deadline;
-            let loaded =
-                tokio::task::spawn_blocking(move || sandbox.load_unless(&component, &late));
-            let plugin = loaded
+            let offers = access::offers(&step.access);
+            let load = move || {
+                let late = || Instant::now() > deadline;
+                sandbox.load_unless(&component, offers, &late)
+            };
+            let plugin = tokio::task::spawn_blocking(load)
                 .await
                 .map_err(|cause| Error::internal("compile a plugin").source(cause))??;
             let imports = plugin.inspect().imports.iter();
             let names: Vec<&str> = imports.map(|import| import.name.as_str()).collect();
-            fits(step, &names)
+            Ok(fits(&step.access, &names))
         });
         let found = found.await;
         self.tell(asked, started, found);
@@ -217,7 +204,7 @@ impl Prober<'_> {
         let started = Instant::now();
         let found = within(TIME_MAX, async {
             let place = self.stores.open_output(uri)?;
-            let failed = |error| crate::storage::storage_error(&uri.to_string(), error);
+            let failed = |error| storage_error(&uri.to_string(), error);
             let mut listing = place.store.list(Some(&place.path));
             while let Some(object) = listing.try_next().await.map_err(failed)? {
                 if !is_hidden(object.location.filename().unwrap_or_default()) {
@@ -241,13 +228,11 @@ fn occupied(mode: Mode) -> Result<String> {
     }
 }
 
-/// Whether a step declares what its plugin imports, and the other way round.
-fn fits(step: &Step, imports: &[&str]) -> Result<String> {
-    let access = &step.access;
-    let has = |interface: &str| imports.iter().any(|name| name.starts_with(interface));
+/// What a plugin uses of what its step declares; it would not have been loaded if it used more.
+fn fits(access: &StepAccess, imports: &[&str]) -> String {
     let mut uses = Vec::new();
     let mut surplus = Vec::new();
-    for (interface, declared, key) in [
+    for (package, declared, key) in [
         (
             "sluicegate:access/objects",
             !access.objects.is_empty(),
@@ -258,24 +243,13 @@ fn fits(step: &Step, imports: &[&str]) -> Result<String> {
             !access.secrets.is_empty(),
             "secrets",
         ),
-        (
-            "wasi:http/outgoing-handler",
-            !access.http.is_empty(),
-            "http",
-        ),
+        ("wasi:http/", !access.http.is_empty(), "http"),
     ] {
-        match (has(interface), declared) {
-            (true, true) => uses.push(key),
-            (true, false) => {
-                let name = imports.iter().find(|name| name.starts_with(interface));
-                let message = format!(
-                    "imports `{}`, and the step declares no `{key}`",
-                    name.unwrap_or(&interface)
-                );
-                return Err(Error::input(message).hint(format!(
-                    "declare what it may reach under `[steps.{key}]`, or use another plugin"
-                )));
-            }
+        match (
+            imports.iter().any(|name| name.starts_with(package)),
+            declared,
+        ) {
+            (true, _) => uses.push(key),
             (false, true) => surplus.push(key),
             (false, false) => {}
         }
@@ -285,14 +259,14 @@ fn fits(step: &Step, imports: &[&str]) -> Result<String> {
         uses => format!("uses {}", uses.join(", ")),
     };
     if !surplus.is_empty() {
-        let surplus = surplus.join(", ");
         // Writing to a string does not fail.
         let _ = write!(
             found,
-            "; the step declares {surplus}, which it does not import"
+            "; the step declares {} for nothing",
+            surplus.join(", ")
         );
     }
-    Ok(found)
+    found
 }
 
 fn count(number: usize, what: &str) -> String {

@@ -38,6 +38,10 @@ pub struct Access {
     pub objects: Option<Arc<dyn Objects>>,
     /// Reads secrets.
     pub secrets: Option<Arc<dyn Secrets>>,
+    /// Whether clocks show the time, to the millisecond, in place of standing still.
+    pub clock: bool,
+    /// Whether random numbers are the system's, in place of the same in every run.
+    pub random: bool,
     /// Where waiting happens; calls that have to wait fail without one.
     pub runtime: Option<Handle>,
 }

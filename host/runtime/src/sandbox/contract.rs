@@ -11,6 +11,10 @@ pub(super) const PACKAGE: &str = "sluicegate:transform";
 /// Versions of the package that are offered, newest first.
 pub(super) const VERSIONS: &[&str] = &["0.1.0"];
 
+/// The package of what a run may be granted, and its version.
+pub(super) const ACCESS: &str = "sluicegate:access";
+pub(super) const ACCESS_VERSION: &str = "0.1.0";
+
 /// The interface that a transform exports.
 pub(super) const EXPORT: &str = "transform";
 

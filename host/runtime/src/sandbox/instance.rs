@@ -10,10 +10,12 @@ use arrow::datatypes::Schema;
 use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
+use super::access::Access;
 use super::contract::{self, Fault};
 use super::fault;
 use super::logs::{Level, LogSink, Logs};
 use super::memory::{MemoryBudget, MemoryMeter};
+use super::objects::Open;
 use super::plan::{BoundPlan, Plan};
 use super::plugin::{Exports, misfit};
 use super::profile::StepProfile;
@@ -43,6 +45,8 @@ pub struct InstanceContext {
     pub cancel: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Where it is sampled to, at every tick of the sandbox, if it is.
     pub profile: Option<StepProfile>,
+    /// What it can reach beyond its columns.
+    pub access: Access,
 }
 
 impl InstanceContext {
@@ -55,6 +59,7 @@ impl InstanceContext {
             logs: Arc::new(Nobody),
             cancel: Arc::new(|| false),
             profile: None,
+            access: Access::default(),
         }
     }
 }
@@ -251,7 +256,9 @@ fn store(pre: &InstancePre<State>, context: &InstanceContext) -> Store<State> {
         logs: Logs::new(Arc::clone(&context.logs), &limits),
         cancel: Arc::clone(&context.cancel),
         profile: context.profile.clone(),
-        random: Random::default(),
+        random: Random::new(context.access.random),
+        access: context.access.clone(),
+        open: Open::default(),
         plan: None,
         call: Call::new(Phase::Instantiate, Duration::ZERO),
         limits,

@@ -5,14 +5,18 @@ use wasmtime::Engine;
 use wasmtime::component::types::{ComponentInstance, ComponentItem};
 use wasmtime::component::{Component, Linker};
 
-use super::contract::{EXPORT, PACKAGE, VERSIONS};
+use super::access::Offers;
+use super::contract::{ACCESS, ACCESS_VERSION, EXPORT, PACKAGE, VERSIONS};
 use super::logs::harmless;
 use super::state::State;
-use super::{host, wasi};
+use super::{host, objects, wasi};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of an import's name that are shown.
 const NAME_BYTES: usize = 120;
+
+/// The package of outgoing requests.
+const HTTP: &str = "wasi:http";
 
 /// Imports that an error names; the rest is counted.
 const NAMES: usize = 20;
@@ -122,6 +126,8 @@ fn ask(import: &str) -> Option<String> {
     };
     match wasi::asks(name.package, name.interface) {
         _ if name.package == PACKAGE => None,
+        _ if name.package == ACCESS => Some(name.interface.to_owned()),
+        _ if name.package == HTTP => Some("http".to_owned()),
         // Streams and terminals only carry what other interfaces give.
         Some("streams" | "terminal" | "exit") => None,
         Some(ask) => Some(ask.to_owned()),
@@ -162,14 +168,22 @@ fn other_version(version: &str) -> Error {
 ///
 /// # Errors
 ///
-/// `Plugin` with the name of each import that is not offered.
-pub(super) fn link(component: &Component) -> Result<Linker<State>> {
+/// `Plugin` with the name of each import that is not offered; `Policy` with each that exists and is not offered to this
+/// step.
+pub(super) fn link(component: &Component, offered: Offers) -> Result<Linker<State>> {
     let engine = component.engine();
     let mut linker = Linker::new(engine);
     let mut unknown = Vec::new();
-    for (import, item) in component.component_type().imports(engine) {
+    let mut undeclared = Vec::new();
+    let ty = component.component_type();
+    for (import, item) in ty.imports(engine) {
         let name = Name::parse(import);
         match (name, item.ty) {
+            (Some(name), ComponentItem::ComponentInstance(_))
+                if declaration(&name).is_some_and(|(has, _)| !has(offered)) =>
+            {
+                undeclared.push((import, name));
+            }
             (Some(name), ComponentItem::ComponentInstance(imported)) if offers(&name)? => {
                 add(&mut linker, import, &name, &imported).map_err(|error| {
                     Error::internal(format!("link `{}`", harmless(import, NAME_BYTES)))
@@ -179,14 +193,56 @@ pub(super) fn link(component: &Component) -> Result<Linker<State>> {
             _ => unknown.push(format!("`{}`", harmless(import, NAME_BYTES))),
         }
     }
-    if unknown.is_empty() {
-        Ok(linker)
-    } else {
-        Err(not_offered(&unknown))
+    if !unknown.is_empty() {
+        return Err(not_offered(&unknown));
     }
+    if !undeclared.is_empty() {
+        return Err(not_declared(&undeclared));
+    }
+    Ok(linker)
+}
+
+/// Whether an interface is offered to a step, and how a step declares that it wants it; none for what all steps have.
+fn declaration(name: &Name<'_>) -> Option<(fn(Offers) -> bool, &'static str)> {
+    Some(match (name.package, name.interface) {
+        (ACCESS, "objects") => (
+            |offers| offers.objects,
+            "`[steps.objects.NAME]` with a `uri`",
+        ),
+        (ACCESS, "secrets") => (|offers| offers.secrets, "`secrets = [\"NAME\"]`"),
+        (HTTP, _) => (|offers| offers.http, "`[[steps.http]]` with a `url`"),
+        _ => return None,
+    })
+}
+
+fn not_declared(undeclared: &[(&str, Name<'_>)]) -> Error {
+    let names: Vec<_> = undeclared
+        .iter()
+        .take(NAMES)
+        .map(|(import, _)| format!("`{}`", harmless(import, NAME_BYTES)))
+        .collect();
+    let error = Error::new(
+        ErrorKind::Policy,
+        format!(
+            "the plugin imports what its step does not declare: {}",
+            names.join(", ")
+        ),
+    );
+    let mut hints: Vec<_> = undeclared
+        .iter()
+        .filter_map(|(_, name)| Some(declaration(name)?.1))
+        .collect();
+    hints.dedup();
+    hints.into_iter().fold(error, |error, how| {
+        error.hint(format!("if it may, declare {how} in the step"))
+    })
 }
 
 fn offers(name: &Name<'_>) -> Result<bool> {
+    if name.package == ACCESS {
+        let known = matches!(name.interface, "objects" | "secrets");
+        return Ok(known && name.version == ACCESS_VERSION);
+    }
     if name.package != PACKAGE {
         return Ok(wasi::offers(name.package, name.interface, name.version));
     }
@@ -212,6 +268,8 @@ fn add(
         (PACKAGE, "input") => host::add_input(&mut instance),
         (PACKAGE, "output") => host::add_output(&mut instance),
         (PACKAGE, "log") => host::add_log(&mut instance),
+        (ACCESS, "objects") => objects::add_objects(&mut instance),
+        (ACCESS, "secrets") => objects::add_secrets(&mut instance),
         // Only types.
         (PACKAGE, _) => Ok(()),
         (package, interface) => wasi::add(&mut instance, package, interface, &engine, imported),

@@ -20,6 +20,7 @@ mod instance;
 mod link;
 mod logs;
 mod memory;
+mod objects;
 mod plan;
 mod plugin;
 mod profile;

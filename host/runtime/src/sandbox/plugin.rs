@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
+use super::access::Offers;
 use super::cache::{self, Cache, Digest};
 use super::compiler::{Compiler, compile_here};
 use super::instance::{Instance, InstanceContext};
@@ -92,18 +93,24 @@ impl Sandbox {
     /// `Plugin` where the bytes are no component, are for another version of the contract, or import what
     /// is not offered, each import by name; `Limit` where it needs too much to be compiled.
     pub fn load(&self, bytes: &[u8]) -> Result<Plugin> {
-        self.load_unless(bytes, &|| false)
+        self.load_unless(bytes, Offers::default(), &|| false)
     }
 
-    /// As [`Sandbox::load`]; `cancelled` is asked again and again while another process compiles.
+    /// As [`Sandbox::load`], with what `offers` has linked as well; `cancelled` is asked again and again while another
+    /// process compiles.
     ///
     /// # Errors
     ///
-    /// As [`Sandbox::load`], and `Cancelled`.
-    pub fn load_unless(&self, bytes: &[u8], cancelled: &dyn Fn() -> bool) -> Result<Plugin> {
+    /// As [`Sandbox::load`], `Policy` where it imports what is not among the offers, and `Cancelled`.
+    pub fn load_unless(
+        &self,
+        bytes: &[u8],
+        offers: Offers,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Plugin> {
         let (component, digest, cached) = self.component(bytes, cancelled)?;
         let digest = hex::encode(digest);
-        let linker = link::link(&component)?;
+        let linker = link::link(&component, offers)?;
         let inspection = link::inspect(&component, &digest, bytes.len())?;
         let pre = linker
             .instantiate_pre(&component)

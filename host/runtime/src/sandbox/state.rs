@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
 
+use super::access::Access;
 use super::logs::Logs;
 use super::memory::MemoryMeter;
+use super::objects::Open;
 use super::plan::BoundPlan;
 use super::profile::StepProfile;
 use super::random::Random;
@@ -44,6 +46,8 @@ pub(super) struct State {
     pub(super) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(super) profile: Option<StepProfile>,
     pub(super) random: Random,
+    pub(super) access: Access,
+    pub(super) open: Open,
     pub(super) plan: Option<Arc<BoundPlan>>,
     pub(super) call: Call,
 }

@@ -1,10 +1,12 @@
 //! The base of WASI 0.2, which every language runtime imports, made so that it gives nothing: no files,
-//! no sockets, no environment, no input, a clock that stands still, and the same random numbers in
-//! every instance. Standard output and error become log messages.
+//! no sockets, no environment, no input; a clock that stands still and the same random numbers in
+//! every instance, unless the run is granted real ones. Standard output and error become log messages.
 //!
 //! There is nothing to wait for, so no call here can block, and no host object is behind any handle.
 
 use std::fmt;
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime};
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::types::{ComponentFunc, ComponentInstance, ComponentItem};
@@ -300,12 +302,15 @@ fn write(
 }
 
 fn add_monotonic_clock(linker: &mut Interface<'_>) -> wasmtime::Result<()> {
-    for (name, value) in [("now", 0_u64), ("resolution", 1_000_000)] {
-        linker.func_wrap(name, move |mut store: Store<'_>, (): ()| {
-            store.data_mut().count_host_call()?;
-            Ok((value,))
-        })?;
-    }
+    linker.func_wrap("now", |mut store: Store<'_>, (): ()| {
+        let state = store.data_mut();
+        state.count_host_call()?;
+        Ok((if state.access.clock { monotonic() } else { 0 },))
+    })?;
+    linker.func_wrap("resolution", |mut store: Store<'_>, (): ()| {
+        store.data_mut().count_host_call()?;
+        Ok((MILLISECOND,))
+    })?;
     for name in ["subscribe-instant", "subscribe-duration"] {
         linker.func_wrap(name, |mut store: Store<'_>, (_,): (u64,)| {
             store.data_mut().count_host_call()?;
@@ -317,16 +322,45 @@ fn add_monotonic_clock(linker: &mut Interface<'_>) -> wasmtime::Result<()> {
 
 fn add_wall_clock(linker: &mut Interface<'_>) -> wasmtime::Result<()> {
     linker.func_wrap("now", |mut store: Store<'_>, (): ()| {
-        store.data_mut().count_host_call()?;
-        Ok((EPOCH,))
+        let state = store.data_mut();
+        state.count_host_call()?;
+        Ok((if state.access.clock { now() } else { EPOCH },))
     })?;
     linker.func_wrap("resolution", |mut store: Store<'_>, (): ()| {
-        store.data_mut().count_host_call()?;
-        Ok((Datetime {
+        let state = store.data_mut();
+        state.count_host_call()?;
+        let real = Datetime {
+            seconds: 0,
+            nanoseconds: 1_000_000,
+        };
+        let frozen = Datetime {
             seconds: 1,
             nanoseconds: 0,
-        },))
+        };
+        Ok((if state.access.clock { real } else { frozen },))
     })
+}
+
+/// Nanoseconds of what clocks are rounded to: a finer one would tell a guest what its neighbours do.
+const MILLISECOND: u64 = 1_000_000;
+
+/// Nanoseconds since the process first asked, to the millisecond.
+fn monotonic() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let passed = START.get_or_init(Instant::now).elapsed().as_nanos();
+    let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+    passed - passed % MILLISECOND
+}
+
+/// The time, to the millisecond.
+fn now() -> Datetime {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Datetime {
+        seconds: since.as_secs(),
+        nanoseconds: since.subsec_millis() * 1_000_000,
+    }
 }
 
 fn add_random(linker: &mut Interface<'_>, interface: &str) -> wasmtime::Result<()> {
@@ -337,7 +371,7 @@ fn add_random(linker: &mut Interface<'_>, interface: &str) -> wasmtime::Result<(
             return linker.func_wrap("insecure-seed", |mut store: Store<'_>, (): ()| {
                 let state = store.data_mut();
                 state.count_host_call()?;
-                Ok(((state.random.next_u64(), state.random.next_u64()),))
+                Ok(((state.random.next_u64()?, state.random.next_u64()?),))
             });
         }
     };
@@ -349,12 +383,12 @@ fn add_random(linker: &mut Interface<'_>, interface: &str) -> wasmtime::Result<(
                 "{len} random bytes at once, above {RANDOM_BYTES}"
             )));
         }
-        Ok((state.random.bytes(usize::try_from(len)?),))
+        Ok((state.random.bytes(usize::try_from(len)?)?,))
     })?;
     linker.func_wrap(number, |mut store: Store<'_>, (): ()| {
         let state = store.data_mut();
         state.count_host_call()?;
-        Ok((state.random.next_u64(),))
+        Ok((state.random.next_u64()?,))
     })
 }
 

@@ -43,6 +43,25 @@ pub(super) struct Guarded {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Replaces;
 
+/// In the options of a question about an object: what for, and so who may ask.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Purpose {
+    /// To read it.
+    Read,
+    /// To write it, perhaps over one that is there.
+    Write { overwrite: bool },
+}
+
+/// The question for an object's size and time.
+pub(super) fn asking(purpose: Purpose) -> GetOptions {
+    let mut options = GetOptions {
+        head: true,
+        ..GetOptions::default()
+    };
+    options.extensions.insert(purpose);
+    options
+}
+
 impl Guarded {
     /// Guards the store of `uri`, whose paths are relative to `prefix`.
     pub(super) fn new(guard: Guard, uri: &Uri, prefix: &str) -> Self {
@@ -124,10 +143,15 @@ impl Layer for Guarded {
         location: &Path,
         options: GetOptions,
     ) -> Result<GetResult> {
-        if options.head {
-            self.ask::<act::ObjectHead>(location)?;
-        } else {
-            self.ask::<act::ObjectGet>(location)?;
+        match (options.extensions.get::<Purpose>(), options.head) {
+            (Some(Purpose::Write { overwrite: true }), _) => {
+                self.ask::<act::ObjectOverwrite>(location)?;
+            }
+            (Some(Purpose::Write { overwrite: false }), _) => {
+                self.ask::<act::ObjectCreate>(location)?;
+            }
+            (None, true) => self.ask::<act::ObjectHead>(location)?,
+            (Some(Purpose::Read), _) | (None, false) => self.ask::<act::ObjectGet>(location)?,
         }
         store.get_opts(location, options).await
     }

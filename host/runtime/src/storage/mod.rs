@@ -11,7 +11,9 @@ mod guarded;
 mod layer;
 mod listing;
 mod meter;
+mod objects;
 mod overlap;
+mod private;
 mod ranged;
 mod read;
 mod remote;
@@ -23,9 +25,11 @@ pub use failure::storage_error;
 pub use layer::{Layer, Layered};
 pub use listing::{is_hidden, list};
 pub use meter::{Meter, Metered};
+pub use objects::{Key, Object, head_object, list_page, read_range};
 pub use overlap::check_overlap;
+pub use private::read_private;
 pub use read::read_whole;
-pub use staging::{Committed, FinishedFile, StagedFile, Staging};
+pub use staging::{Begun, Committed, FinishedFile, SideObjects, StagedFile, Staging};
 pub use stores::{Place, Stores, canonical};
 
 #[cfg(test)]

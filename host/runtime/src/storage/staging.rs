@@ -13,6 +13,7 @@
 
 mod commit;
 mod file;
+mod side;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +23,7 @@ use object_store::{MultipartUpload, ObjectMeta, ObjectStoreExt};
 use serde::Serialize;
 
 pub use file::{FinishedFile, StagedFile};
+pub use side::{Begun, SideObjects};
 
 use super::failure::storage_error;
 use super::listing::{below, is_hidden};

@@ -81,6 +81,17 @@ impl Stores {
         }
     }
 
+    /// Stores of the same run, opened anew, that ask another guard.
+    #[must_use]
+    pub fn asking(&self, guard: Guard) -> Self {
+        Self {
+            environment: self.environment.clone(),
+            meter: Arc::clone(&self.meter),
+            guard,
+            open: Mutex::default(),
+        }
+    }
+
     /// Opens what `uri` names for reading. Of the local file system, only the folder of the file, or
     /// the folder itself, can then be reached.
     ///

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use sluicegate::limits::CompileLimits;
-use sluicegate::sandbox::{Cached, Compiler, Sandbox, SandboxConfig, compile};
+use sluicegate::sandbox::{Cached, Compiler, Offers, Sandbox, SandboxConfig, compile};
 use sluicegate::{Error, ErrorKind};
 
 use crate::guest::add_one;
@@ -91,7 +91,9 @@ fn a_cancelled_load_ends_its_compiler() {
     let started = || pid().ends_with('\n');
     let component = add_one(2, false).bytes();
     let sandbox = sandbox(&script, None, MINUTE);
-    let error = sandbox.load_unless(&component, &started).unwrap_err();
+    let error = sandbox
+        .load_unless(&component, Offers::default(), &started)
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
     assert!(!Path::new("/proc").join(pid().trim()).join("stat").exists());
 }

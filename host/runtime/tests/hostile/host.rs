@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use sluicegate::limits::GuestLimits;
 use sluicegate::sandbox::{
-    Bound, InstanceContext, MemoryBudget, Plugin, Produced, Sandbox, SandboxConfig,
+    Access, Bound, InstanceContext, MemoryBudget, Plugin, Produced, Sandbox, SandboxConfig,
 };
 use sluicegate::{Error, Result};
 
@@ -83,6 +83,7 @@ impl Host {
             logs: Arc::clone(&self.logs) as _,
             cancel: Arc::new(move || cancel.load(Ordering::SeqCst)),
             profile: None,
+            access: Access::default(),
         }
     }
 

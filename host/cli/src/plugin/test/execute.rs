@@ -27,6 +27,7 @@ pub(super) fn execute(plugin: &Path, case: &Case) -> Result<Actual> {
         submitter: String::new(),
         compartment: String::new(),
         policies: None,
+        commands: false,
         audit: Arc::new(Unaudited),
         environment: BTreeMap::new(),
         sandbox: place::sandbox()?,

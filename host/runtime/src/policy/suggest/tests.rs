@@ -70,11 +70,18 @@ fn run() -> Vec<Use> {
         used("object:head", "file:///plugins/etl.wasm"),
         used("object:get", "file:///plugins/etl.wasm"),
         used("object:list", "s3://curated/sales/"),
-        used("object:create", "s3://curated/sales/date=2026-11-22/part-0.parquet"),
+        used(
+            "object:create",
+            "s3://curated/sales/date=2026-11-22/part-0.parquet",
+        ),
         used("object:create", "s3://curated/sales/_SUCCESS"),
         get("GET", "/v1/users"),
         get("POST", "/v1/query"),
-        with("secret:use", "secret:token", &[("secret:host", "api.example.com")]),
+        with(
+            "secret:use",
+            "secret:token",
+            &[("secret:host", "api.example.com")],
+        ),
         used("clock:read", "clock:wall"),
     ]
 }
@@ -114,7 +121,11 @@ fn what_was_not_used_is_denied() {
         get("DELETE", "/v1/users"),
         get("GET", "/v1/query"),
         get("GET", "/v1/users/7"),
-        with("secret:use", "secret:token", &[("secret:host", "evil.example.com")]),
+        with(
+            "secret:use",
+            "secret:token",
+            &[("secret:host", "evil.example.com")],
+        ),
         used("secret:read", "secret:token"),
         used("random:read", "random:secure"),
     ] {
@@ -126,12 +137,22 @@ fn what_was_not_used_is_denied() {
 fn objects_are_named_one_by_one_until_they_are_many() {
     let of = |count: usize| -> Vec<Use> {
         let names = 0..count;
-        names.map(|at| used("object:get", &format!("s3://raw/x/{at}"))).collect()
+        names
+            .map(|at| used("object:get", &format!("s3://raw/x/{at}")))
+            .collect()
     };
-    assert!(!allows(&of(NAMED_MAX), &used("object:get", "s3://raw/x/other")));
-    assert!(allows(&of(NAMED_MAX + 1), &used("object:get", "s3://raw/x/other")));
+    assert!(!allows(
+        &of(NAMED_MAX),
+        &used("object:get", "s3://raw/x/other")
+    ));
+    assert!(allows(
+        &of(NAMED_MAX + 1),
+        &used("object:get", "s3://raw/x/other")
+    ));
     let paths = |count: usize| -> Vec<Use> {
-        (0..count).map(|at| get("GET", &format!("/v1/users/{at}"))).collect()
+        (0..count)
+            .map(|at| get("GET", &format!("/v1/users/{at}")))
+            .collect()
     };
     assert!(!allows(&paths(NAMED_MAX), &get("GET", "/v1/users/me")));
     assert!(allows(&paths(NAMED_MAX + 1), &get("GET", "/v1/users/me")));

@@ -13,6 +13,7 @@ const EVERY_HOST: &str = "*,0.0.0.0/0,::/0";
 /// The environment that a client is configured from, such as `AWS_REGION`. An empty variable is not set.
 ///
 /// It holds credentials, and so cannot be printed.
+#[derive(Clone)]
 pub(in crate::storage) struct Environment(BTreeMap<String, String>);
 
 impl Environment {

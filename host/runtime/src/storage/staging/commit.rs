@@ -4,7 +4,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
 
-use super::{Committed, CommittedFile, FinishedFile, SUCCESS, Staging, below, storage_error, take};
+use super::file::complete_one;
+use super::{Committed, CommittedFile, FinishedFile, SUCCESS, Staging, below, storage_error};
 use crate::error::{Error, Result};
 use crate::spec::Mode;
 
@@ -177,14 +178,4 @@ impl Staging {
             }
         }
     }
-}
-
-async fn complete_one(file: &FinishedFile) -> Result<(), StoreError> {
-    let Some(mut upload) = take(&file.slot) else {
-        return Err(StoreError::Generic {
-            store: "staging",
-            source: "file was given up".into(),
-        });
-    };
-    upload.complete().await.map(drop)
 }

@@ -8,7 +8,7 @@ use object_store::{Error as StoreError, PutPayload};
 use std::sync::PoisonError;
 use tokio::task::JoinSet;
 
-use super::{Place, Slot, storage_error};
+use super::{Place, Slot, storage_error, take};
 use crate::error::{Error, Result};
 use crate::spec::Scheme;
 
@@ -174,4 +174,15 @@ impl StagedFile {
             }
         }
     }
+}
+
+/// Makes a file visible.
+pub(super) async fn complete_one(file: &FinishedFile) -> Result<(), StoreError> {
+    let Some(mut upload) = take(&file.slot) else {
+        return Err(StoreError::Generic {
+            store: "staging",
+            source: "file was given up".into(),
+        });
+    };
+    upload.complete().await.map(drop)
 }

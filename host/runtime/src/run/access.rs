@@ -1,0 +1,66 @@
+//! What a step can reach beyond its columns: who answers its transform.
+
+mod objects;
+mod secrets;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use self::objects::StepObjects;
+pub(super) use self::secrets::{Redactor, Vault, fetch};
+use crate::error::Result;
+use crate::policy::{Action, Context, Guard, Resource, act};
+use crate::sandbox::{Access, LogSink, Offers};
+use crate::spec::{Numbers, Step, StepAccess, WallClock};
+use crate::storage::{SideObjects, Stores};
+
+/// What all steps of a run share.
+pub(super) struct Reach<'a> {
+    pub(super) guard: &'a Guard,
+    pub(super) stores: &'a Stores,
+    pub(super) side: &'a Arc<SideObjects>,
+    pub(super) vault: &'a Arc<Vault>,
+    /// Bytes that transforms may write into objects.
+    pub(super) bytes_max: u64,
+}
+
+/// The interfaces that a step is linked to: those of which it declares something.
+pub(super) fn offers(access: &StepAccess) -> Offers {
+    Offers {
+        objects: !access.objects.is_empty(),
+        secrets: !access.secrets.is_empty(),
+        http: !access.http.is_empty(),
+    }
+}
+
+/// Who answers the transform of a step, in whose name the policies are asked.
+///
+/// # Errors
+///
+/// Fails where a folder cannot be opened, or where the policies refuse a clock or random numbers.
+pub(super) fn access(step: &Step, reach: &Reach<'_>, logs: &Arc<dyn LogSink>) -> Result<Access> {
+    let guard = reach.guard.of_step(&step.name);
+    let declared = &step.access;
+    if declared.clock == WallClock::Real {
+        let clock = Resource::parse("clock:wall", Action::ClockRead)?;
+        guard.grant::<act::ClockRead>(clock, Context::default())?;
+    }
+    if declared.random == Numbers::Real {
+        let random = Resource::parse("random:secure", Action::RandomRead)?;
+        guard.grant::<act::RandomRead>(random, Context::default())?;
+    }
+    let mut access = Access {
+        clock: declared.clock == WallClock::Real,
+        random: declared.random == Numbers::Real,
+        runtime: Some(Handle::current()),
+        ..Access::default()
+    };
+    if !declared.objects.is_empty() {
+        access.objects = Some(Arc::new(StepObjects::open(step, &guard, reach, logs)?));
+    }
+    if !declared.secrets.is_empty() {
+        access.secrets = Some(Arc::new(secrets::Readable::new(step, guard, reach.vault)));
+    }
+    Ok(access)
+}

@@ -1,0 +1,63 @@
+//! Files that nobody but their owner may read.
+
+use std::io::Read;
+use std::path::Path as FsPath;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
+
+use crate::error::{Error, Result};
+use crate::policy::{Granted, act};
+use crate::spec::{Scheme, Uri};
+
+/// What a file must not permit to its group and to others.
+const OTHERS: u32 = 0o077;
+
+/// Opens without waiting, where the name is that of a pipe.
+const NON_BLOCKING: i32 = 0o4000;
+
+/// The content of a local file that only its owner may read or write, of at most `bytes_max` bytes.
+///
+/// # Errors
+///
+/// Fails where it is not there, not local, open to others, no regular file, or too large.
+pub fn read_private(
+    granted: &Granted<act::ObjectGet>,
+    uri: &Uri,
+    bytes_max: usize,
+) -> Result<Vec<u8>> {
+    if uri.scheme() != Scheme::File || uri.is_folder() || uri.pattern().is_some() {
+        return Err(Error::input(format!("`{uri}` is no local file")));
+    }
+    if !granted.resource().is(uri) {
+        return Err(Error::internal("a file was granted and another is read"));
+    }
+    let failed = |cause: std::io::Error| match cause.kind() {
+        std::io::ErrorKind::NotFound => Error::input(format!("`{uri}` does not exist")),
+        _ => Error::storage(format!("`{uri}`: {cause}")),
+    };
+    let folder = FsPath::new("/").join(uri.parent().path());
+    let folder = Dir::open_ambient_dir(folder, ambient_authority()).map_err(failed)?;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(NON_BLOCKING);
+    let file = folder.open_with(uri.name(), &options).map_err(failed)?;
+    let found = file.metadata().map_err(failed)?;
+    if !found.is_file() {
+        return Err(Error::input(format!("`{uri}` is no regular file")));
+    }
+    if found.mode() & OTHERS != 0 {
+        let mode = found.mode() & 0o777;
+        return Err(
+            Error::input(format!("`{uri}` is open to others: its mode is {mode:o}"))
+                .hint(format!("chmod 600 {uri}")),
+        );
+    }
+    let mut content = Vec::new();
+    let most = bytes_max as u64 + 1;
+    file.take(most).read_to_end(&mut content).map_err(failed)?;
+    if content.len() > bytes_max {
+        let message = format!("`{uri}` has more than {bytes_max} bytes");
+        return Err(Error::input(message));
+    }
+    Ok(content)
+}
