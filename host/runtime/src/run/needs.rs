@@ -155,6 +155,13 @@ impl Needs<'_> {
             let resource = Resource::object(&uri, uri.path())?;
             self.list.push(Need::one(action, resource, why));
         }
+        if !uri.scheme().is_web() {
+            // So that an error can say what is there in its place.
+            let beside = Resource::folder(&uri, uri.parent().path())?;
+            let mut need = Need::within(Action::ObjectList, beside, why);
+            need.optional = true;
+            self.list.push(need);
+        }
         Ok(())
     }
 
