@@ -250,13 +250,6 @@ effect = "allow"
 principal = "application:lab"
 action = ["object:head", "object:get"]
 resource = ["file://[PROJECT]/sales.csv", "file://[PROJECT]/sales-etl.wasm"]
-
-[[statement]]
-sid = "lab-logs"
-effect = "allow"
-principal = "any-run"
-action = "log:write"
-resource = "log:run"
 "#;
 
 /// The lab with policies that let it read, and not write.
@@ -317,7 +310,7 @@ fn a_check_names_the_statement_that_denies() {
     assert_eq!(ended.code, Some(8));
     let told = lines(&project, &ended);
     assert!(
-        told.contains("statement frozen (guard.toml:9) of the layer tenant denies it"),
+        told.contains("statement frozen (guard.toml:10) of the layer tenant denies it"),
         "{told}"
     );
 }
@@ -336,6 +329,35 @@ fn a_probe_names_what_is_there_in_place_of_what_is_missing() {
     let ended = project.sluice(&["policy", "check", "app.toml", "--probe"]);
     assert_eq!(ended.code, Some(9), "{}{}", ended.out, ended.err);
     insta::assert_snapshot!(lines(&project, &ended));
+}
+
+#[test]
+fn a_probe_goes_to_each_host_and_tells_the_stage_that_fails() {
+    let project = Project::lab();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = listener.local_addr().unwrap().port();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = closed.local_addr().unwrap().port();
+    let rule = |port: u16, more: &str| {
+        format!("[[steps.http]]\nurl = \"http://127.0.0.1:{port}/v1/*\"\n{more}\n")
+    };
+    let declared = "addresses = [\"127.0.0.0/8\"]";
+    let rules = [
+        rule(open, declared),
+        rule(closed, declared),
+        rule(open, "methods = [\"POST\"]"),
+    ];
+    project.application("", &rules.concat(), "");
+    let ended = project.sluice(&["policy", "check", "app.toml", "--probe"]);
+    assert_eq!(ended.code, Some(9), "{}{}", ended.out, ended.err);
+    let ports = regex::Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    insta::assert_snapshot!(ports.replace_all(&lines(&project, &ended), "127.0.0.1:[PORT]"));
+    // Nothing but a connection came.
+    listener.set_nonblocking(true).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut sent = Vec::new();
+    std::io::Read::read_to_end(&mut stream, &mut sent).unwrap();
+    assert_eq!(sent, b"");
 }
 
 #[test]

@@ -180,11 +180,7 @@ fn need(group: &[&CheckedNeed], text: &mut String) -> std::fmt::Result {
     // What the application declares is what is checked.
     let by = first.by.iter().filter(|by| by.layer != "application");
     for by in by {
-        writeln!(
-            text,
-            "         by {} of the layer {} ({})",
-            by.sid, by.layer, by.place
-        )?;
+        writeln!(text, "         {}: {} ({})", by.layer, by.sid, by.place)?;
     }
     if !first.missing.is_empty() {
         let layers: Vec<_> = first.missing.iter().map(|layer| layer.as_str()).collect();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+pub(super) use self::http::trusting;
 use self::objects::StepObjects;
 pub(super) use self::secrets::{Redactor, Vault, fetch};
 use crate::error::Result;

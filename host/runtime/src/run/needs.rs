@@ -35,11 +35,12 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
         }
     }
     needs.output(&application.output.uri, application.output.mode)?;
-    needs.list.push(Need::one(
-        Action::LogWrite,
-        Resource::parse("log:run", Action::LogWrite)?,
-        "messages",
-    ));
+    let log = Resource::parse("log:run", Action::LogWrite)?;
+    // Nobody is asked for messages yet.
+    needs.list.push(Need {
+        optional: true,
+        ..Need::one(Action::LogWrite, log, "messages")
+    });
     Ok(needs.list)
 }
 

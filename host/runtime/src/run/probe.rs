@@ -11,6 +11,7 @@ use super::execute::{guard, sandbox};
 use super::open::files_of;
 use super::{Options, access, plugin_bytes};
 use crate::error::{Error, Result};
+use crate::network::{self, Gate, Reached, SystemResolver};
 use crate::policy::Guard;
 use crate::sandbox::Sandbox;
 use crate::spec::{
@@ -29,7 +30,8 @@ const COMPILE_TIME_MAX: Duration = Duration::from_mins(2);
 pub struct Probe {
     /// What wants it, such as `input sales`.
     pub why: String,
-    /// What was tried: `list`, `secret`, `load`, `resolve`, `connect` or `tls`.
+    /// What was tried: `list`, `secret`, `load`, or on the way to a host `certificates`, `resolve`,
+    /// `allow`, `connect` or `tls`.
     pub stage: &'static str,
     /// With what.
     pub target: String,
@@ -67,6 +69,7 @@ pub async fn probe(application: &Application, options: &Options) -> Result<Vec<P
     }
     for step in &application.steps {
         prober.plugin(step).await;
+        prober.hosts(step).await;
     }
     prober
         .output(&application.output.uri, application.output.mode)
@@ -90,7 +93,7 @@ struct Asked {
 }
 
 impl Prober<'_> {
-    fn tell(&mut self, asked: Asked, started: Instant, outcome: Result<String>) {
+    fn tell(&mut self, asked: Asked, time: Duration, outcome: Result<String>) {
         let (ok, found, hints) = match outcome {
             Ok(found) => (true, found, Vec::new()),
             Err(error) => (false, error.message().to_owned(), error.hints().to_vec()),
@@ -102,7 +105,7 @@ impl Prober<'_> {
             ok,
             found,
             hints,
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: time.as_secs_f64(),
         });
     }
 
@@ -122,7 +125,7 @@ impl Prober<'_> {
             ))
         });
         let found = found.await;
-        self.tell(asked, started, found);
+        self.tell(asked, started.elapsed(), found);
         let source = match &input.format {
             InputFormat::Csv(options) => &options.schema,
             InputFormat::Json(options) => &options.schema,
@@ -148,7 +151,7 @@ impl Prober<'_> {
             Ok(format!("{bytes} bytes"))
         });
         let found = found.await;
-        self.tell(asked, started, found);
+        self.tell(asked, started.elapsed(), found);
     }
 
     /// Has a secret, as a run would, and forgets it.
@@ -164,7 +167,11 @@ impl Prober<'_> {
         };
         let started = Instant::now();
         let had = within(TIME_MAX, access::fetch(source, self.options, &self.guard)).await;
-        self.tell(asked, started, had.map(|_| "can be had".to_owned()));
+        self.tell(
+            asked,
+            started.elapsed(),
+            had.map(|_| "can be had".to_owned()),
+        );
     }
 
     /// Loads the plugin of a step, and says where what it imports and what the step declares differ.
@@ -192,7 +199,39 @@ impl Prober<'_> {
             Ok(fits(&step.access, &names))
         });
         let found = found.await;
-        self.tell(asked, started, found);
+        self.tell(asked, started.elapsed(), found);
+    }
+
+    /// Goes the way to each host that a step declares, up to where a request would be sent.
+    async fn hosts(&mut self, step: &Step) {
+        let gate = Gate {
+            guard: self.guard.of_step(&step.name),
+            has_policies: self.options.policies.is_some(),
+        };
+        for rule in &step.access.http {
+            let asked = |stage| Asked {
+                why: format!("requests of step {}", step.name),
+                stage,
+                target: format!("{}:{}", rule.host, rule.port),
+            };
+            let started = Instant::now();
+            let trusting = within(TIME_MAX, access::trusting(rule, &self.stores)).await;
+            let rule = match trusting {
+                Ok(rule) => rule,
+                Err(error) => {
+                    self.tell(asked("certificates"), started.elapsed(), Err(error));
+                    continue;
+                }
+            };
+            for Reached {
+                stage,
+                outcome,
+                time,
+            } in network::probe(&rule, &gate, &SystemResolver, TIME_MAX).await
+            {
+                self.tell(asked(stage), time, outcome);
+            }
+        }
     }
 
     async fn output(&mut self, uri: &Uri, mode: Mode) {
@@ -214,7 +253,7 @@ impl Prober<'_> {
             Ok("nothing is there yet".to_owned())
         });
         let found = found.await;
-        self.tell(asked, started, found);
+        self.tell(asked, started.elapsed(), found);
     }
 }
 
