@@ -48,7 +48,9 @@ fn run(text: &str) -> String {
             None if language == "console" => {
                 let commands = block.iter().filter(|line| line.starts_with("$ "));
                 for command in commands {
-                    told.push_str(&format!("{command}\n{}", said(&project, command)));
+                    told.push_str(command);
+                    told.push('\n');
+                    told.push_str(&said(&project, command));
                 }
             }
             None => told.push_str(&(block.join("\n") + "\n")),
@@ -71,8 +73,9 @@ fn said(project: &Project, command: &str) -> String {
     let milliseconds = regex::Regex::new(r"\(\d+\.\d ms\)").unwrap();
     let told = milliseconds.replace_all(&told, "(… ms)");
     let (code, text) = told.split_once('\n').unwrap();
+    let text = text.trim_end();
     match code {
-        "exit code 0" => text.to_owned(),
-        code => format!("{text}[{code}]\n"),
+        "exit code 0" => format!("{text}\n"),
+        code => format!("{text}\n[{code}]\n"),
     }
 }

@@ -336,8 +336,8 @@ fn a_probe_goes_to_each_host_and_tells_the_stage_that_fails() {
     let project = Project::lab();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let open = listener.local_addr().unwrap().port();
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = closed.local_addr().unwrap().port();
+    let port = |listener: std::net::TcpListener| listener.local_addr().unwrap().port();
+    let closed = port(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     let rule = |port: u16, more: &str| {
         format!("[[steps.http]]\nurl = \"http://127.0.0.1:{port}/v1/*\"\n{more}\n")
     };

@@ -1,5 +1,6 @@
 //! `sluice policy check`: the test button.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 use sluicegate::error::{Error, ErrorKind, Result, ResultExt as _};
 use sluicegate::policy::Unaudited;
+use sluicegate::policy::audit::Deciding;
 use sluicegate::run::{self, Check, CheckedNeed, Options, Probe, Progress};
 
 use super::load;
@@ -141,7 +143,7 @@ fn groups(needs: &[CheckedNeed]) -> Vec<Vec<&CheckedNeed>> {
                 first.why == need.why
                     && first.resource == need.resource
                     && first.allowed == need.allowed
-                    && first.by == need.by
+                    && given(first).eq(given(need))
             })
         };
         match groups.iter_mut().find(alike) {
@@ -150,6 +152,11 @@ fn groups(needs: &[CheckedNeed]) -> Vec<Vec<&CheckedNeed>> {
         }
     }
     groups
+}
+
+/// The statements that decided, but those of the application: what it declares is what is checked.
+fn given(need: &CheckedNeed) -> impl Iterator<Item = &Deciding> {
+    need.by.iter().filter(|by| by.layer != "application")
 }
 
 fn need(group: &[&CheckedNeed], text: &mut String) -> std::fmt::Result {
@@ -177,9 +184,7 @@ fn need(group: &[&CheckedNeed], text: &mut String) -> std::fmt::Result {
         "{verdict:<8} {why}: {} on {resource}",
         actions.join(", ")
     )?;
-    // What the application declares is what is checked.
-    let by = first.by.iter().filter(|by| by.layer != "application");
-    for by in by {
+    for by in given(first) {
         writeln!(text, "         {}: {} ({})", by.layer, by.sid, by.place)?;
     }
     if !first.missing.is_empty() {
@@ -191,12 +196,11 @@ fn need(group: &[&CheckedNeed], text: &mut String) -> std::fmt::Result {
             layers.join(" and ")
         )?;
     }
+    let mut seen = BTreeSet::new();
     for advice in group.iter().flat_map(|need| &need.advice) {
-        writeln!(
-            text,
-            "         {}",
-            advice.trim_end().replace('\n', "\n         ")
-        )?;
+        if seen.insert(advice) {
+            writeln!(text, "{}", indented(advice))?;
+        }
     }
     Ok(())
 }
@@ -213,11 +217,12 @@ fn probe(probe: &Probe, text: &mut String) -> std::fmt::Result {
         probe.seconds * 1000.0
     )?;
     for hint in &probe.hints {
-        writeln!(
-            text,
-            "         {}",
-            hint.trim_end().replace('\n', "\n         ")
-        )?;
+        writeln!(text, "{}", indented(hint))?;
     }
     Ok(())
+}
+
+/// A text below a verdict.
+fn indented(text: &str) -> String {
+    format!("         {}", text.trim_end().replace('\n', "\n         "))
 }
