@@ -6,14 +6,13 @@ use crate::report;
 
 /// A crate and the only paths that may name it. A path that goes through another crate's re-export,
 /// such as `datafusion::object_store`, belongs to that crate.
-const OWNERS: [(&str, &[&str]); 24] = [
+const OWNERS: [(&str, &[&str]); 23] = [
     (
         "wasmtime",
         &["host/runtime/src/sandbox/", "host/runtime/benches/epochs"],
     ),
     ("wasmtime_wasi", &["host/runtime/src/sandbox/"]),
     ("wasmtime_wasi_http", &["host/runtime/src/sandbox/"]),
-    ("http", HTTP),
     ("http_body_util", HTTP),
     ("hyper", HTTP),
     ("hyper_util", &["host/runtime/src/network/", "tests/"]),
