@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod access;
 mod authoring;
 mod compile;
 mod documents;
