@@ -20,6 +20,7 @@ mod exactness;
 mod formats;
 mod guests;
 mod hostile;
+mod http;
 mod ipc;
 mod jobs;
 mod languages;
