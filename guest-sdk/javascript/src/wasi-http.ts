@@ -3,6 +3,7 @@
 import { handle } from "wasi:http/outgoing-handler@0.2.12";
 import { Fields, OutgoingBody, OutgoingRequest, RequestOptions, httpErrorCode, type InputStream } from "wasi:http/types@0.2.12";
 import { AccessError, reasonOf, wide, type Answer, type Kind, type Request } from "./access.ts";
+import { kernels } from "./kernels.ts";
 
 /** Bytes that are read from a response at once. */
 const READ_BYTES = 1 << 16;
@@ -31,7 +32,7 @@ export function send(request: Request, maxBytes: number): Answer {
     if (answer.tag === "err") throw answer.val;
     using incoming = answer.val;
     using fields = incoming.headers();
-    const headers = fields.entries().map(([name, value]): [string, string] => [name, latin1(value)]);
+    const headers = fields.entries().map(([name, value]): [string, string] => [name, kernels.decode(value)]);
     using content = incoming.consume();
     using stream = content.stream();
     return { status: incoming.status(), headers, body: read(stream, maxBytes) };
@@ -50,7 +51,7 @@ function outgoingOf({ method, scheme, authority, target, headers, about }: Reque
     }
   };
   for (const [name, value] of headers) {
-    set(`header \`${name}\``, () => fields.append(name, Uint8Array.from(value, (char) => char.charCodeAt(0))));
+    set(`header \`${name}\``, () => fields.append(name, kernels.encode(value)));
   }
   const outgoing = new OutgoingRequest(fields);
   const tag = method.toLowerCase();
@@ -114,5 +115,3 @@ function errorOf({ about }: Request, code: { tag?: string; val?: unknown } | und
   const detail = code.val == null ? "" : `: ${typeof code.val === "string" ? code.val : JSON.stringify(code.val)}`;
   return new AccessError(kind, `${about}: ${word}${detail}`);
 }
-
-const latin1 = (bytes: Uint8Array): string => Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");

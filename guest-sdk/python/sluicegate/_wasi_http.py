@@ -37,7 +37,7 @@ def send(request, max_bytes):
 def _outgoing(request):
     fields = types.Fields()
     for name, value in request.headers.items():
-        _set(f"header `{name}`", fields.append, name, value.encode("latin-1", "replace"))
+        _set(f"header `{name}`", fields.append, name, value.encode())
     outgoing = types.OutgoingRequest(fields)
     method = getattr(types, f"Method_{request.method.capitalize()}", None)
     _set(f"method `{request.method}`", outgoing.set_method, method() if method else types.Method_Other(request.method))
@@ -87,7 +87,7 @@ def _response(request, answer, max_bytes):
         raise answer
     with answer.value as incoming:
         with incoming.headers() as fields:
-            headers = [(name, value.decode("latin-1")) for name, value in fields.entries()]
+            headers = [(name, value.decode(errors="replace")) for name, value in fields.entries()]
         with incoming.consume() as body, body.stream() as stream:
             return http.Response(incoming.status(), headers, _read(request, stream, max_bytes))
 

@@ -90,6 +90,8 @@ class Folder:
         if mode not in ("rb", "r"):
             raise ValueError(f"mode `{mode}` is neither `rb` nor `r`; `create` writes")
         file = io.BufferedReader(_Raw(self, path), buffering)
+        # An object that is not there is told now, and what is read for it is kept.
+        file.peek(1)
         return file if mode == "rb" else io.TextIOWrapper(file, encoding="utf-8")
 
     def create(self, path, *, overwrite=False):
@@ -172,7 +174,8 @@ class _Raw(io.RawIOBase):
 
     def __init__(self, folder, path):
         self._folder, self._path, self._at = folder, path, 0
-        self._size = folder.head(path).size
+        # Where the object ends, once that is known: a read tells it too, which asks for no right but its own.
+        self._end = None
 
     @property
     def name(self):
@@ -187,7 +190,9 @@ class _Raw(io.RawIOBase):
     def seek(self, offset, whence=io.SEEK_SET):
         if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
             raise ValueError(f"`{whence}` is no place to seek from")
-        at = offset + (0, self._at, self._size)[whence]
+        if whence == io.SEEK_END and self._end is None:
+            self._end = self._folder.head(self._path).size
+        at = offset + (0, self._at, self._end)[whence]
         if at < 0:
             raise ValueError(f"`{at}` lies before the object")
         self._at = at
@@ -197,8 +202,10 @@ class _Raw(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer):
-        wanted = min(len(buffer), max(self._size - self._at, 0))
-        read = self._folder.read(self._path, self._at, wanted) if wanted else b""
+        wanted = len(buffer) if self._end is None else min(len(buffer), max(self._end - self._at, 0))
+        read = self._folder.read(self._path, self._at, wanted)
         buffer[: len(read)] = read
+        if 0 < len(read) < wanted:
+            self._end = self._at + len(read)
         self._at += len(read)
         return len(read)
