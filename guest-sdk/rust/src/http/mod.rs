@@ -154,7 +154,7 @@ impl Response {
 
 /// The parts of a URL that a request is made of.
 #[cfg_attr(
-    not(target_arch = "wasm32"),
+    all(not(target_arch = "wasm32"), not(test)),
     expect(dead_code, reason = "only a component takes it apart")
 )]
 pub(crate) struct Target<'a> {

@@ -44,11 +44,8 @@ fn errors_have_kinds_and_hide_what_follows_the_question_mark() {
 
 #[test]
 fn a_body_beyond_its_bound_is_too_large() {
-    drop(
-        Fakes::new()
-            .http(|_| Ok(Response::new(200, "12345")))
-            .install(),
-    );
+    let server = |_: &Request| Ok(Response::new(200, "12345"));
+    Fakes::new().http(server).install();
     let request = Request::get("http://x").body_bytes_max(5);
     assert_eq!(request.send().unwrap().body, b"12345");
     let error = request.body_bytes_max(4).send().unwrap_err();

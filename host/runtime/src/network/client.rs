@@ -69,6 +69,17 @@ impl Client {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn means(&self) -> Means {
+        self.means.clone()
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.means.resolver = resolver;
+        self
+    }
+
     /// Whether a guest may not set a header; those that the rules set are among them.
     #[must_use]
     pub fn is_forbidden_header(&self, name: &str) -> bool {

@@ -75,6 +75,16 @@ pub(super) async fn connect(
     target: &Target,
     rule: &Rule,
 ) -> Result<Box<dyn Stream>, Failure> {
+    let stream = open(vetted, target).await?;
+    if target.tls {
+        secure(stream, target, rule).await
+    } else {
+        Ok(Box::new(stream))
+    }
+}
+
+/// A connection without TLS.
+pub(super) async fn open(vetted: &[Vetted], target: &Target) -> Result<TcpStream, Failure> {
     let mut stream = Err(Failure::Refused);
     for Vetted { address, granted } in vetted {
         debug_assert_eq!(granted.resource().to_string(), target.resource());
@@ -89,9 +99,15 @@ pub(super) async fn connect(
     let stream = stream?;
     // Heads and small bodies are written in one piece each.
     let _ = stream.set_nodelay(true);
-    if !target.tls {
-        return Ok(Box::new(stream));
-    }
+    Ok(stream)
+}
+
+/// TLS over a connection.
+pub(super) async fn secure(
+    stream: TcpStream,
+    target: &Target,
+    rule: &Rule,
+) -> Result<Box<dyn Stream>, Failure> {
     let bare = target.host.trim_start_matches('[').trim_end_matches(']');
     let name = ServerName::try_from(bare.to_owned()).map_err(|_| Failure::Certificate)?;
     let connector = TlsConnector::from(std::sync::Arc::clone(&rule.trust));

@@ -19,6 +19,7 @@ mod connect;
 mod failure;
 mod gate;
 mod headers;
+mod probe;
 mod rule;
 mod trust;
 
@@ -33,4 +34,5 @@ pub use connect::{Resolve, SystemResolver};
 pub use failure::Failure;
 pub use gate::Gate;
 pub use headers::HeaderSecrets;
+pub use probe::{Reached, probe};
 pub use rule::Rule;

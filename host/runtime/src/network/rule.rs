@@ -231,6 +231,18 @@ impl Rule {
             && path
     }
 
+    /// A request that stands for all that fit: its path ends with `/*` where all below a folder do.
+    pub(super) fn sample(&self) -> Target {
+        Target {
+            tls: self.tls,
+            host: self.host.clone(),
+            port: self.port,
+            method: self.methods.first().cloned().unwrap_or_default(),
+            path: self.path.clone(),
+            path_and_query: self.path.clone(),
+        }
+    }
+
     /// Whether a special address was declared.
     pub(super) fn covers(&self, address: IpAddr) -> bool {
         self.ranges.iter().any(|range| range.contains(address))

@@ -1,1 +1,8 @@
-//! Tests.
+mod addresses;
+mod answers;
+mod gate;
+mod reference;
+mod rules;
+mod secrets;
+mod server;
+mod tls;

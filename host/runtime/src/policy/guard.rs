@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 const DENIALS_MAX: usize = 8;
 
 /// Decides in the name of one principal, and keeps what was decided. Clones share everything.
+///
+/// To be asked on the stack of a thread, not on one that a guest runs on: the engine looks how much of the thread's stack
+/// is left, and where it cannot tell it fails, which denies.
 #[derive(Clone, Debug)]
 pub struct Guard {
     shared: Arc<Shared>,

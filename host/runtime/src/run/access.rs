@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+pub(super) use self::http::trusting;
 use self::objects::StepObjects;
-pub(super) use self::secrets::{Redactor, Vault};
+pub(super) use self::secrets::{Redactor, Vault, fetch};
 use crate::error::Result;
 use crate::network::Budget;
 use crate::policy::{Action, Context, Guard, Resource, act};

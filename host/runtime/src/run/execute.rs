@@ -329,7 +329,13 @@ impl Execution {
 
     /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
     async fn publish(&self, staging: Staging, files: Vec<FinishedFile>, rows: u64) -> Result<()> {
-        if let Err(error) = self.side.publish().await {
+        // A transform may have gone on after a decision could not be kept.
+        let kept = self.options.audit.check();
+        let published = match kept {
+            Ok(()) => self.side.publish().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = published {
             drop(staging.abort().await);
             return Err(error);
         }
@@ -365,7 +371,7 @@ impl Execution {
 }
 
 /// A sandbox with a cache, or without where the cache cannot be used: a run must not fail for it.
-fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
+pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
     let mut config = options.sandbox.clone();
     config.compile_limits = limits.clone();
     if options.profile.is_some() {
@@ -397,7 +403,7 @@ fn told(denial: &Error) -> String {
 }
 
 /// Decides in the name of the run: by the policies that are given, and never beyond what its application declares.
-fn guard(application: &Application, options: &Options) -> Result<Guard> {
+pub(super) fn guard(application: &Application, options: &Options) -> Result<Guard> {
     let principal = Principal::run(RunIdentity {
         id: options.run_id.clone(),
         application: application.name.clone(),

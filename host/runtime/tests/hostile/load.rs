@@ -12,6 +12,12 @@ fn refused(bytes: &[u8]) -> String {
     shown(&error)
 }
 
+fn denied(bytes: &[u8]) -> String {
+    let error = sandbox().load(bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Policy, "{error}");
+    shown(&error)
+}
+
 #[test]
 fn each_kind_of_wrong_file_is_named() {
     let module = wat::parse_str("(module)").unwrap();
@@ -164,7 +170,7 @@ fn each_import_that_a_step_does_not_declare_is_named_with_its_declaration() {
         imports: imports.to_owned(),
         ..Guest::default()
     };
-    insta::assert_snapshot!(refused(&guest.bytes()), @"");
+    insta::assert_snapshot!(denied(&guest.bytes()), @"");
 }
 
 #[test]

@@ -1,15 +1,12 @@
 //! The conformance guest in Rust: what each mode does is written in `tests/conformance/README.md`.
 
-mod access;
 mod stateful;
 mod stateless;
-
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sluicegate_guest::prelude::*;
 
-/// What an application may set, each for the modes that use it.
+/// What an application may set; all but `mode` are for the mode `params`.
 #[derive(Deserialize)]
 struct Params {
     mode: String,
@@ -21,29 +18,9 @@ struct Params {
     flag: bool,
     #[serde(default)]
     list: Vec<String>,
-    source: Option<String>,
-    source_path: Option<String>,
-    target: Option<String>,
-    target_path: Option<String>,
-    folder: Option<String>,
-    prefix: Option<String>,
-    path: Option<String>,
-    name: Option<String>,
-    method: Option<String>,
-    url: Option<String>,
-    body: Option<String>,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    timeout_ms: Option<u64>,
 }
 
 impl Params {
-    /// A parameter that a mode needs.
-    fn need<'a>(name: &str, value: &'a Option<String>) -> Result<&'a str, Fault> {
-        let missing = || Fault::invalid(format!("parameter `{name}` is missing"));
-        value.as_deref().ok_or_else(missing)
-    }
-
     const fn real() -> f64 {
         1.5
     }
@@ -70,7 +47,7 @@ trait Mode {
 
 type Bind = fn(&mut Plan, &Params) -> Result<Box<dyn Mode>, Fault>;
 
-const MODES: [(&str, Bind); 22] = [
+const MODES: [(&str, Bind); 17] = [
     ("echo", stateless::echo),
     ("pass", stateless::pass),
     ("filter", stateless::filter),
@@ -88,11 +65,6 @@ const MODES: [(&str, Bind); 22] = [
     ("spin", stateless::spin),
     ("grow", stateless::grow),
     ("add-one", stateless::add_one),
-    ("object-copy", access::object_copy),
-    ("object-list", access::object_list),
-    ("object-errors", access::object_errors),
-    ("secret", access::secret),
-    ("http", access::http),
 ];
 
 /// The guest, in one of its modes.

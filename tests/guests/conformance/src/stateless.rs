@@ -78,11 +78,10 @@ pub fn reject(plan: &mut Plan, _: &Params) -> Bound {
 }
 
 pub fn params(plan: &mut Plan, params: &Params) -> Bound {
+    let missing = |name| Fault::invalid(format!("parameter `{name}` is missing"));
     let told = Told {
-        text: Params::need("text", &params.text)?,
-        whole: params
-            .whole
-            .ok_or_else(|| Fault::invalid("parameter `whole` is missing"))?,
+        text: params.text.as_deref().ok_or_else(|| missing("text"))?,
+        whole: params.whole.ok_or_else(|| missing("whole"))?,
         real: params.real,
         flag: params.flag,
         list: &params.list,

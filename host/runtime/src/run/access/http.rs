@@ -13,6 +13,7 @@ use crate::policy::{Action, Context, Guard, Resource, act};
 use crate::run::open::read_file;
 use crate::sandbox::{HttpAnswer, HttpError, HttpRequest, HttpTimes, Outgoing};
 use crate::spec::HttpRule;
+use crate::storage::Stores;
 
 /// Bytes of a file of certificates: all public authorities have a quarter of it.
 const CERTIFICATES_BYTES_MAX: u64 = 1 << 20;
@@ -29,11 +30,7 @@ pub(super) async fn outgoing(
 ) -> Result<Arc<dyn Outgoing>> {
     let mut ready = Vec::new();
     for rule in rules {
-        let authorities = match &rule.ca_file {
-            Some(uri) => Some(read_file(reach.stores, uri, CERTIFICATES_BYTES_MAX).await?),
-            None => None,
-        };
-        ready.push(Rule::new(rule, authorities.as_deref())?);
+        ready.push(trusting(rule, reach.stores).await?);
     }
     let means = Means {
         gate: Gate {
@@ -49,6 +46,19 @@ pub(super) async fn outgoing(
         budget: Arc::clone(reach.budget),
     };
     Ok(Arc::new(Sender(Client::new(ready, means))))
+}
+
+/// A rule with what is in its `ca_file`.
+///
+/// # Errors
+///
+/// As [`outgoing`].
+pub(in crate::run) async fn trusting(rule: &HttpRule, stores: &Stores) -> Result<Rule> {
+    let authorities = match &rule.ca_file {
+        Some(uri) => Some(read_file(stores, uri, CERTIFICATES_BYTES_MAX).await?),
+        None => None,
+    };
+    Rule::new(rule, authorities.as_deref())
 }
 
 /// Secrets that go into headers, each asked about for each host.
