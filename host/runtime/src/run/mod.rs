@@ -3,6 +3,7 @@
 mod access;
 mod execute;
 mod logs;
+mod masks;
 mod needs;
 mod open;
 mod progress;
@@ -110,7 +111,8 @@ pub async fn read(
 
 async fn first_rows(input: &Input, files: &Files, rows: usize) -> Result<Vec<RecordBatch>> {
     let engine = Engine::new(&Limits::default(), 1)?;
-    let scan = engine.scan(0, input, files).await?;
+    let input = engine.open(0, input, files).await?;
+    let scan = input.scan(&BTreeMap::new())?;
     let plan = engine.plan(&scan).await?;
     let mut batches = Vec::new();
     let mut wanted = rows;

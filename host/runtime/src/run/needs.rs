@@ -33,6 +33,18 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
         if let SecretSource::File(uri) = source {
             needs.file(uri, &format!("secret {name}"))?;
         }
+        // A policy may have columns hashed with it.
+        needs.named(
+            Action::SecretUse,
+            &format!("secret:{name}"),
+            "masks of columns",
+        )?;
+        needs
+            .list
+            .iter_mut()
+            .next_back()
+            .into_iter()
+            .for_each(|need| need.optional = true);
     }
     needs.output(&application.output.uri, application.output.mode)?;
     needs.list.push(Need::one(

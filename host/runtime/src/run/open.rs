@@ -28,6 +28,7 @@ pub(super) async fn files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<F
         objects,
         origin,
         local: uri.scheme() == Scheme::File,
+        discreet: false,
     })
 }
 
