@@ -170,7 +170,8 @@ impl Execution {
             bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
             let folders = masks::folders(guard, &files, &self.options.environment)?;
             files.discreet = !folders.is_empty();
-            let input = with_schema(&self.stores, input.clone()).await?;
+            let discreet = guard.snapshot().denies_columns();
+            let input = with_schema(&self.stores, input.clone(), discreet).await?;
             let input = self.engine.open(index, &input, &files).await?;
             let masks = Masks::decide(guard, &folders, &input.columns())?;
             opened.push((input, masks));

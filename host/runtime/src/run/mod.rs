@@ -105,7 +105,7 @@ pub async fn read(
 ) -> Result<Vec<RecordBatch>> {
     let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
     let files = files_of(&stores, &input.name, &input.uri).await?;
-    let input = with_schema(&stores, input).await?;
+    let input = with_schema(&stores, input, false).await?;
     first_rows(&input, &files, rows).await
 }
 

@@ -83,6 +83,9 @@ impl Table {
         session: &dyn Session,
         partitions: usize,
     ) -> Result<Self> {
+        if files.discreet {
+            names::check_options(input)?;
+        }
         let hive = hive::Columns::new(&input.partitions, &files.objects)?;
         let file_schema = schema::of(input, files, session).await?;
         if files.discreet {
