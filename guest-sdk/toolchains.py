@@ -58,6 +58,15 @@ CLANG_FORMAT = Package("clang-format", "23.1.5", "Apache-2.0 WITH LLVM-exception
     e8037e12eae19a9779e01ca6719b8d7f6a939ade8869b061912551c9748a27ad d97ce49911ba8c89ef3f3c0735a9c7818e4780ab4812c67d1c5fcd829d16ae52
     3fb740335d939dd02252cd5075050fc8858466b16cf9c1efa2f52da3baa816a7 32ec7498f9f1672dff2e65624cf317a1fd64e48a4f582d6c172d440c511bff00""")
 
+#: What a plugin may reach beyond its columns, by the word in `access` of `plugin.toml`. A component imports what it lists and uses.
+ACCESS = {
+    "objects": "sluicegate:access/objects@0.1.0",
+    "secrets": "sluicegate:access/secrets@0.1.0",
+    "http": "wasi:http/outgoing-handler@0.2.12",
+}
+#: The world of a folder that `world` makes.
+WORLD = "plugin"
+
 #: The longest that a tool may take. A library that is compiled for the first time takes a minute; more than this is no build.
 SECONDS_MAX = 1_200
 
@@ -152,6 +161,11 @@ def contract(folder):
 
 def manifest(project):
     """The texts at the top of `plugin.toml`; none where there is no such file."""
+    return {key: value for key, value in document(project).items() if isinstance(value, str)}
+
+
+def document(project):
+    """What is at the top of `plugin.toml`; nothing where there is no such file."""
     path = project / "plugin.toml"
     if not path.is_file():
         return {}
@@ -159,13 +173,48 @@ def manifest(project):
     try:
         import tomllib
     except ImportError:
-        # Python has a reader of TOML since 3.11; texts on one line are enough here.
+        # Python has a reader of TOML since 3.11; texts, and lists of them, on one line are enough here.
         top = re.split(r"^\[", text, maxsplit=1, flags=re.MULTILINE)[0]
-        return dict(re.findall(r"""^\s*(\w+)\s*=\s*["']([^"'\n]*)["']""", top, flags=re.MULTILINE))
+        texts = re.findall(r"""^\s*(\w+)\s*=\s*["']([^"'\n]*)["']""", top, flags=re.MULTILINE)
+        lists = re.findall(r"^\s*(\w+)\s*=\s*\[([^]\n]*)]", top, flags=re.MULTILINE)
+        return {**dict(texts), **{key: re.findall("""["']([^"']*)["']""", items) for key, items in lists}}
     try:
-        return {key: value for key, value in tomllib.loads(text).items() if isinstance(value, str)}
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as cause:
         raise Failure(f"`{path}` is no TOML: {cause}") from None
+
+
+def access(project):
+    """The names in `access` of `plugin.toml`, in the order of `ACCESS`: what the plugin reaches beyond its columns."""
+    named = document(project).get("access", [])
+    unknown = [name for name in named if name not in ACCESS] if isinstance(named, list) else [named]
+    if unknown:
+        known = ", ".join(f"`{name}`" for name in ACCESS)
+        raise Failure(f"`access` in `{project / 'plugin.toml'}` has `{unknown[0]}`", f"it is a list of {known}")
+    return [name for name in ACCESS if name in named]
+
+
+def world(wit, names, folder):
+    """Makes a folder of WIT whose world `WORLD` is a transform that imports what `names`, of `ACCESS`, stand for."""
+    packages = [wit / "transform.wit"]
+    if names:
+        packages += [wit / "access" / "access.wit", *sorted((wit / "wasi").glob("*.wit"))]
+    (folder / "deps").mkdir(parents=True)
+    for package in packages:
+        (folder / "deps" / package.name).write_bytes(package.read_bytes())
+    imports = "".join(f"  import {ACCESS[name]};\n" for name in names)
+    (folder / "plugin.wit").write_text(
+        f"package sluicegate:plugin;\nworld {WORLD} {{\n  include sluicegate:transform/transformer@0.1.0;\n{imports}}}\n"
+    )
+    return folder
+
+
+def not_listed(output):
+    """A hint where a component could not be made, as its source reaches what `access` of `plugin.toml` does not list; else None."""
+    for name, interface in ACCESS.items():
+        # HTTP brings interfaces beside its own: those of streams and of waiting.
+        if (interface if name != "http" else "wasi:") in output:
+            return f'the source uses {name}, so plugin.toml needs `access = ["{name}"]`, with what else it lists'
 
 
 def configured(project, *names, having=""):

@@ -103,6 +103,9 @@ func lowerString(text string) wireList {
 	return wireList{pin(unsafe.Pointer(unsafe.StringData(text))), uint32(len(text))}
 }
 
+// lowerValid is a text that may be no UTF-8, on which the host insists.
+func lowerValid(text string) wireList { return lowerString(strings.ToValidUTF8(text, "\uFFFD")) }
+
 // lift is a list that the host wrote into a block of cabi_realloc.
 func lift[T any](list wireList) []T {
 	if list.n == 0 {
@@ -236,7 +239,7 @@ func lowerPlan(plan *Plan) wirePlan {
 }
 
 func lowerFault(fault *Fault) wireFault {
-	return wireFault{uint32(fault.Kind), lowerString(strings.ToValidUTF8(fault.Message, "\uFFFD"))}
+	return wireFault{uint32(fault.Kind), lowerValid(fault.Message)}
 }
 
 //go:wasmexport sluicegate:transform/transform@0.1.0#process
@@ -304,7 +307,7 @@ func (imports) emit(rows selection, computed [][]flatArray) {
 func (imports) reject(rows []rejection) {
 	lowered := make([]wireRejection, 0, len(rows))
 	for _, row := range rows {
-		lowered = append(lowered, wireRejection{row.row, lowerString(strings.ToValidUTF8(row.reason, "\uFFFD"))})
+		lowered = append(lowered, wireRejection{row.row, lowerValid(row.reason)})
 	}
 	importReject(unsafe.Pointer(unsafe.SliceData(lowered)), uint32(len(lowered)))
 	unpin()

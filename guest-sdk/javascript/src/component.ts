@@ -53,14 +53,19 @@ function guarded<A extends unknown[], R>(call: (...args: A) => R): (...args: A) 
 /** Frames of a stack that a fault names; the log has them all. */
 const FRAMES_MAX = 8;
 
+/** Kinds of an `AccessError` that another try may not meet. */
+const TRANSIENT: unknown[] = ["unavailable", "timeout", "connection"];
+
 const isOutOfMemory = (error: unknown): boolean => /\bout of memory$/.test(String(error));
 
-function unexpected(error: unknown): { tag: "data"; val: string } {
+function unexpected(error: unknown): { tag: "data" | "transient"; val: string } {
   const frames = framesOf(error);
   const message = error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${String(error)}`;
   log.error([message, ...frames.map((frame) => `    at ${frame}`)].join("\n"));
   const own = frames.filter((frame) => !frame.includes("(sluicegate/")).slice(0, FRAMES_MAX);
-  return { tag: "data", val: own.length ? `${message} (at ${own.join(" < ")})` : message };
+  // What could not be had now may be had later.
+  const tag = TRANSIENT.includes((error as { kind?: unknown } | null)?.kind) ? "transient" : "data";
+  return { tag, val: own.length ? `${message} (at ${own.join(" < ")})` : message };
 }
 
 /** The frames of a stack, innermost first, as `function (file:line)` of the files that were bundled. */

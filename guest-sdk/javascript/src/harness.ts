@@ -7,6 +7,7 @@
 
 import { column } from "./build.ts";
 import { decode } from "./column.ts";
+import { Fakes, type Declared } from "./fakes.ts";
 import { Fault } from "./fault.ts";
 import { flatten, type FlatColumn } from "./flat.ts";
 import { setSink, type Level } from "./log.ts";
@@ -29,10 +30,16 @@ export interface Outcome {
 export class Harness {
   private readonly instance: Instance;
   private readonly input: readonly Field[];
+  private readonly fakes: Fakes;
   private messages: [Level, string][] = [];
 
-  /** Binds a transform; throws the `Fault` of its `bind`, or of parameters that do not fit. */
-  constructor(definition: AnyTransform, schema: Record<string, DataType> | readonly Field[], params: object | string = {}) {
+  /**
+   * Binds a transform; throws the `Fault` of its `bind`, or of parameters that do not fit. `declared` is what the step would
+   * declare: folders, secrets, and who answers requests.
+   */
+  constructor(definition: AnyTransform, schema: Record<string, DataType> | readonly Field[], params: object | string = {}, declared: Declared = {}) {
+    this.fakes = new Fakes(declared);
+    this.fakes.answer();
     setSink((level, message) => this.messages.push([level, message]));
     this.input = Array.isArray(schema)
       ? (schema as readonly Field[])
@@ -63,13 +70,16 @@ export class Harness {
     return this.call(new Call(this.instance, values), (host) => this.instance.process(host));
   }
 
-  /** Ends the run. */
+  /** Ends the run, and commits what it wrote. */
   finish(): Outcome {
-    return this.call(new Call(this.instance, undefined), (host) => this.instance.finish(host));
+    const outcome = this.call(new Call(this.instance, undefined), (host) => this.instance.finish(host));
+    this.fakes.commit();
+    return outcome;
   }
 
   private call(host: Call, run: (host: Host) => void): Outcome {
     setSink((level, message) => this.messages.push([level, message]));
+    this.fakes.answer();
     run(host);
     const { emitted, batches, rejections } = host;
     const messages = this.messages.splice(0);

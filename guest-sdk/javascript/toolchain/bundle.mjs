@@ -1,7 +1,7 @@
 // bundle.mjs JOB.json: makes one module of a project and the SDK, with a table that tells where its lines came from.
 //
-// JOB: { esbuild, sdk, project, source, native, out }. Paths of this machine do not reach the output. Prints the folders of the
-// packages whose modules went in, as JSON.
+// JOB: { esbuild, sdk, project, source, native, access, out }; `access` is that of plugin.toml. Paths of this machine do not reach
+// the output. Prints the folders of the packages whose modules went in, as JSON.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,11 +10,18 @@ import { join, relative, resolve, sep } from "node:path";
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const { build } = createRequire(join(job.esbuild, "package.json"))("esbuild");
 
+// What answers, by the name in `access`, which is also that of a module of the SDK.
+const BINDINGS = {
+  objects: "sluicegate:access/objects@0.1.0",
+  secrets: "sluicegate:access/secrets@0.1.0",
+  http: "sluicegate/wasi-http",
+};
+
 const entry = `
 import definition from ${JSON.stringify(`./${job.source}`)};
 import { component } from "sluicegate/component";
 ${job.native ? 'import * as native from "sluicegate:kernels/vector@0.1.0";' : "const native = undefined;"}
-export const transform = component(definition, native);
+${provided()}export const transform = component(definition, native);
 `;
 
 let result;
@@ -33,13 +40,21 @@ try {
     charset: "utf8",
     mainFields: ["module", "main"],
     conditions: ["import"],
-    external: ["sluicegate:*"],
-    alias: { "sluicegate/component": join(job.sdk, "src/component.ts"), sluicegate: join(job.sdk, "src/index.ts") },
+    external: ["sluicegate:*", "wasi:*"],
+    alias: { ...aliases("component", "access", "wasi-http"), sluicegate: join(job.sdk, "src/index.ts") },
     tsconfigRaw: "{}",
     logLevel: "error",
   });
 } catch {
   process.exit(1); // esbuild has said why.
+}
+
+const used = Object.entries(result.metafile.outputs["plugin.js"].inputs).filter(([, { bytesInOutput }]) => bytesInOutput);
+for (const name of Object.keys(BINDINGS)) {
+  const module = join(job.sdk, "src", `${name}.ts`);
+  if (job.access.includes(name) || !used.some(([path]) => resolve(job.project, path) === module)) continue;
+  console.error(`the source uses \`${name}\`, which needs \`access = ["${name}"]\` in plugin.toml`);
+  process.exit(1);
 }
 
 const [map, bundle] = result.outputFiles.map((file) => file.text);
@@ -49,6 +64,20 @@ const code = bundle.split("\n").map((line) => (paths.has(line) ? "//" : line)).j
 writeFileSync(job.out, `${code}\nglobalThis.sluicegateLines = ${JSON.stringify(origins(JSON.parse(map)))};\n`);
 
 console.log(JSON.stringify([...new Set(Object.keys(result.metafile.inputs).map(packageOf).filter(Boolean))].sort()));
+
+/** Gives the SDK what the component imports; engines differ in the type of 64 bits. */
+function provided() {
+  if (!job.access.length) return "";
+  const imports = job.access.map((name) => `import * as ${name} from "${BINDINGS[name]}";\n`).join("");
+  return `import { provide } from "sluicegate/access";
+${imports}provide({ ${job.access.join()} }, ${job.native ? "Number" : "BigInt"});
+`;
+}
+
+/** Modules of the SDK that authors do not import. */
+function aliases(...names) {
+  return Object.fromEntries(names.map((name) => [`sluicegate/${name}`, join(job.sdk, "src", `${name}.ts`)]));
+}
 
 /** The folder of the package of npm that a module belongs to; none for a module of the project itself. */
 function packageOf(path) {

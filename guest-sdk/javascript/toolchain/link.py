@@ -6,8 +6,14 @@ its own would have its columns copied twice. So the interpreter's component is t
 the interfaces in `REPLACED`, which it imports, is answered by a core module that shares its memory: where the
 component lowers an import, it takes the export of that module instead, whose signature is the lowered one.
 
+Another trap: the tool stubs all imports of the world and then puts WASI of its own in the place of some stubs, so that those of
+`wasi:http` no longer fit those of `wasi:io`, which they use. While it builds, HTTP uses packages that stand in for those of WASI;
+here they get their names back, in a version that is compatible with that of the interpreter, as names are imported once.
+
 Every index stays as it was but those of core instances, of which two are added.
 """
+
+import re
 
 PREAMBLE = b"\0asm\x0d\0\x01\0"
 CUSTOM, CORE_MODULE, CORE_INSTANCE, COMPONENT, INSTANCE, ALIAS, CANON, IMPORT = 0, 1, 2, 4, 5, 6, 8, 10
@@ -19,6 +25,10 @@ LIFT, LOWER = 0, 1
 
 # Interfaces that the core module answers.
 REPLACED = ("local:init/module-loader", "sluicegate:kernels/")
+# The namespace of what stands in, and the versions there and of what it stands in for.
+STAND_IN = "wasi-of-http:"
+STOOD_IN_FOR = re.compile(r"\bwasi:(?=(io|clocks)\b)")
+VERSIONS = ("@0.2.12", "@0.2.11")
 # Any function without parameters that is still imported; it stands where a replaced one was.
 PLACEHOLDER = ("sluicegate:transform/input@", b"rows")
 
@@ -120,8 +130,9 @@ class Linker:
         return b"".join(self.out)
 
     def imports(self, reader, start):
-        reader.byte()
+        kind = reader.byte()
         name = reader.bytes().decode()
+        named = reader.at
         sort = reader.byte()
         if sort != SORT_INSTANCE:
             raise LinkError(f"it imports `{name}`, which is no interface")
@@ -132,7 +143,9 @@ class Linker:
         if name.startswith(REPLACED):
             self.instances.add(index)
             return section(INSTANCE, b"\1\0")
-        return section(IMPORT, reader.data[start : reader.at])
+        if name.startswith(STAND_IN):
+            name = name.replace(STAND_IN, "wasi:").replace(*VERSIONS)
+        return section(IMPORT, bytes([kind]) + text(name.encode()) + reader.data[named : reader.at])
 
     def aliases(self, reader, start):
         sort = reader.byte()
@@ -220,6 +233,11 @@ class Linker:
 
     def moved(self, core_instance):
         return core_instance + 2 if self.added is not None and core_instance >= self.added else core_instance
+
+
+def with_stand_ins(wit):
+    """A file of WIT as the tool needs it."""
+    return STOOD_IN_FOR.sub(STAND_IN, wit)
 
 
 def link(component, kernels):

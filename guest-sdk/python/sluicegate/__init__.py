@@ -17,3 +17,15 @@ from .types import (
 )  # fmt: skip
 
 __all__ = [name for name in dir() if not name.startswith("_")]
+
+
+def __getattr__(name):
+    """`objects`, `secrets` and `http`, which a plugin may use that lists them."""
+    if name not in ("objects", "secrets", "http"):
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    try:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    except ImportError:
+        raise AttributeError(f'`{__name__}.{name}` needs `access = ["{name}"]` in plugin.toml') from None

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 from . import kernels, log, types
 from .column import column
+from .fakes import Fakes
 from .fault import BadData
 from .instance import Instance
 from .types import Field
@@ -39,9 +40,15 @@ class Outcome:
 class Harness:
     """A transform bound to a schema and parameters, with a host around it."""
 
-    def __init__(self, transform, schema, params=None):
-        """`schema` has types by name, a type or `required(type)`; `params` is what the application sets."""
+    def __init__(self, transform, schema, params=None, *, objects=None, secrets=None, http=None):
+        """`schema` has types by name, a type or `required(type)`; `params` is what the application sets.
+
+        What the step would declare: `objects` has folders by name, each a dict of bytes by path, in which `finish` puts what
+        was written; `secrets` has texts by name; `http(request)` answers requests, by a `Response` or an exception.
+        """
         self._messages = []
+        self._fakes = Fakes(objects, secrets, http)
+        self._fakes.answer()
         log.sink = lambda level, message: self._messages.append((level, message))
         fields = [field if isinstance(field, Field) else Field(name, field) for name, field in schema.items()]
         self._fields = [Field(name, field.type, field.nullable) for name, field in zip(schema, fields)]
@@ -64,12 +71,15 @@ class Harness:
         return self._call(columns, self._instance.process)
 
     def finish(self):
-        """Ends the run."""
-        return self._call(None, self._instance.finish)
+        """Ends the run, and commits what it wrote."""
+        outcome = self._call(None, self._instance.finish)
+        self._fakes.commit()
+        return outcome
 
     def _call(self, columns, call):
         outcome = Outcome([field.name for field in self.output], self._messages)
         log.sink = lambda level, message: outcome.messages.append((level, message))
+        self._fakes.answer()
         call(_Host(self, columns, outcome))
         self._messages = []
         return outcome

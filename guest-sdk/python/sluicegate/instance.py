@@ -67,7 +67,8 @@ def with_faults(kind, call):
         places = [f"{frame.filename}:{frame.lineno} in `{frame.name}`" for frame in reversed(stack)]
         more = f" and {len(places) - FRAMES_MAX} more" if len(places) > FRAMES_MAX else ""
         message = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise kind(f"{message}, at {' < '.join(places[:FRAMES_MAX])}{more}") from error
+        # What could not be reached says itself what kind of fault that is.
+        raise getattr(error, "fault", kind)(f"{message}, at {' < '.join(places[:FRAMES_MAX])}{more}") from error
 
 
 def _frames(error):

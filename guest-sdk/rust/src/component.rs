@@ -38,6 +38,50 @@ pub mod bindings {
     });
 }
 
+/// The interfaces `objects` and `secrets`. A component imports those that it calls.
+#[cfg(any(feature = "objects", feature = "secrets"))]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::restriction,
+    dead_code,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unsafe_code,
+    unused_qualifications,
+    reason = "generated"
+)]
+pub(crate) mod access {
+    wit_bindgen::generate!({
+        path: "../../wit/access",
+        world: "accessor",
+    });
+}
+
+/// Requests over HTTP.
+#[cfg(feature = "http")]
+#[allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::restriction,
+    dead_code,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unsafe_code,
+    unused_qualifications,
+    reason = "generated"
+)]
+pub(crate) mod outgoing {
+    wit_bindgen::generate!({
+        path: ["../../wit/wasi/io.wit", "../../wit/wasi/clocks.wit", "../../wit/wasi/http.wit"],
+        inline: "package sluicegate:sdk; world requests { import wasi:http/outgoing-handler@0.2.12; }",
+        world: "requests",
+        generate_all,
+    });
+}
+
 /// Where the exported component keeps its instance.
 pub type Slot<T> = LocalKey<RefCell<Option<Instance<T>>>>;
 

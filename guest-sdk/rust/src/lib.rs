@@ -57,14 +57,20 @@ mod convert;
 mod fault;
 mod filter;
 mod flat;
+#[cfg(feature = "http")]
+pub mod http;
 mod instance;
 mod labels;
 pub mod log;
+#[cfg(feature = "objects")]
+pub mod objects;
 mod output;
 mod params;
 mod plan;
 mod readable;
 pub mod rows;
+#[cfg(feature = "secrets")]
+pub mod secrets;
 mod transform;
 
 #[cfg(not(target_arch = "wasm32"))]

@@ -5,6 +5,7 @@
     reason = "the command is the one place that talks to the person at the terminal"
 )]
 
+mod audit;
 mod head;
 mod interrupt;
 mod limits;
@@ -45,6 +46,8 @@ enum Task {
     Plugin(plugin::Task),
     #[command(subcommand)]
     Policy(policy::Task),
+    #[command(subcommand)]
+    Audit(audit::Task),
 }
 
 fn main() -> ExitCode {
@@ -69,5 +72,6 @@ fn run(task: Task, json: bool) -> report::Outcome {
         Task::Schema(arguments) => schema::schema(&arguments, json),
         Task::Plugin(task) => plugin::run(&task, json),
         Task::Policy(task) => policy::run(&task, json),
+        Task::Audit(task) => audit::run(&task, json),
     }
 }

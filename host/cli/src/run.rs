@@ -8,11 +8,12 @@ use std::time::SystemTime;
 use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use sluicegate::error::{Error, Result, ResultExt as _};
-use sluicegate::policy::{Policies, Principal, Unaudited};
+use sluicegate::policy::{Audit, Principal, Unaudited};
 use sluicegate::run::{self, Options, Progress, Summary};
 use sluicegate::sandbox::Profile;
 use sluicegate::spec::{Application, ApplicationFile};
 
+use crate::audit::Audited;
 use crate::limits::LimitFlags;
 use crate::policy::load;
 use crate::report::{self, Failure, Outcome};
@@ -53,6 +54,9 @@ pub(crate) struct Arguments {
         hide_default_value = true
     )]
     compartment: String,
+    /// Appends every decision about what the run may do to this file, for `sluice audit verify`
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
     #[command(flatten)]
     limits: LimitFlags,
 }
@@ -69,7 +73,7 @@ fn threads(text: &str) -> std::result::Result<usize, String> {
     }
 }
 
-fn parameter(text: &str) -> std::result::Result<(String, String), String> {
+pub(crate) fn parameter(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE".to_owned()),
@@ -80,7 +84,16 @@ fn parameter(text: &str) -> std::result::Result<(String, String), String> {
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
     let doing = || format!("run `{}`", arguments.application.display());
     let run_id = uuid::Uuid::now_v7().to_string();
-    let application = application(arguments, &run_id).with_context(doing)?;
+    let parameters = &arguments.parameters;
+    let mut application =
+        application(&arguments.application, parameters, &run_id).with_context(doing)?;
+    arguments
+        .limits
+        .apply(&mut application.limits)
+        .with_context(doing)?;
+    let audit = arguments.audit.as_deref();
+    let audit = audit.map(|path| Audited::open(path, &run_id, &application.name));
+    let audit = audit.transpose().with_context(doing)?;
     let output = application.output.uri.to_string();
     let watched = Arc::new(Progress::default());
     let profile = Profile::new(&application.name, SystemTime::now());
@@ -88,13 +101,14 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
     let done = execute(
         application,
         arguments,
-        run_id,
-        profile.clone(),
+        (run_id, profile.clone(), audit.as_ref()),
         Arc::clone(&watched),
     );
+    let hash = audit.as_ref().map(Audited::close).transpose();
     let profiled = write_profile(profile.as_deref(), arguments.profile.as_deref());
     // A failed run is what its profile was wanted for: its error comes first.
-    let done = match done.and_then(|done| profiled.map(|()| done)) {
+    let done = done.and_then(|done| profiled.map(|()| done));
+    let (done, hash) = match done.and_then(|done| Ok((done, hash?))) {
         Ok(done) => done,
         Err(error) => {
             // What a transform said last often tells why it failed, so it is not quiet about that.
@@ -102,12 +116,12 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
         }
     };
     if json {
-        return summary::print_json(&done, &output);
+        return summary::print_json(&done, &output, hash);
     }
     if !arguments.quiet {
         report::print_logs(&done.logs);
     }
-    summary::print(&done, &output)
+    summary::print(&done, &output, hash)
 }
 
 /// Writes what was sampled, if anything was to be.
@@ -118,19 +132,20 @@ fn write_profile(profile: Option<&Profile>, path: Option<&Path>) -> Result<()> {
     }
 }
 
-/// The application of the file, with the parameters and limits of the command line.
-fn application(arguments: &Arguments, run_id: &str) -> Result<Application> {
-    let path = &arguments.application;
+/// The application of the file, with the parameters of the command line.
+pub(crate) fn application(
+    path: &Path,
+    parameters: &[(String, String)],
+    run_id: &str,
+) -> Result<Application> {
     let file = ApplicationFile::parse(&place::read_text(path)?, &path.to_string_lossy())?;
     let mut given = BTreeMap::new();
-    for (name, value) in &arguments.parameters {
+    for (name, value) in parameters {
         if given.insert(name.clone(), value.clone()).is_some() {
             return Err(Error::input(format!("parameter `{name}` is given twice")));
         }
     }
-    let mut application = file.resolve(&folder_of(path)?, &given, &built_in(run_id))?;
-    arguments.limits.apply(&mut application.limits)?;
-    Ok(application)
+    file.resolve(&folder_of(path)?, &given, &built_in(run_id))
 }
 
 /// The absolute folder of the application file, which its relative paths start from.
@@ -160,8 +175,7 @@ fn built_in(run_id: &str) -> BTreeMap<String, String> {
 fn execute(
     application: Application,
     arguments: &Arguments,
-    run_id: String,
-    profile: Option<Arc<Profile>>,
+    (run_id, profile, audit): (String, Option<Arc<Profile>>, Option<&Audited>),
     watched: Arc<Progress>,
 ) -> Result<Summary> {
     let mut sandbox = place::sandbox()?;
@@ -172,9 +186,9 @@ fn execute(
         run_id,
         submitter: submitter(),
         compartment: arguments.compartment.clone(),
-        policies: policies(&arguments.policies)?,
+        policies: load::given(&arguments.policies)?,
         commands: true,
-        audit: Arc::new(Unaudited),
+        audit: audit.map_or_else(|| Arc::new(Unaudited) as Arc<dyn Audit>, Audited::log),
         environment: place::environment(),
         sandbox,
         threads: arguments.threads,
@@ -193,16 +207,8 @@ fn execute(
     done
 }
 
-/// The policies of the command line, if there are any.
-fn policies(names: &[String]) -> Result<Option<Policies>> {
-    if names.is_empty() {
-        return Ok(None);
-    }
-    load::policies(names, Path::new("")).map(Some)
-}
-
 /// Who started the command, as far as the environment says; policies that must not rely on that name no submitter.
-fn submitter() -> String {
+pub(crate) fn submitter() -> String {
     let name = place::environment().remove("USER").unwrap_or_default();
     Principal::user(&name).map(|_| name).unwrap_or_default()
 }

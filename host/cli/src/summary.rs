@@ -21,23 +21,30 @@ struct Machine<'a> {
     output: &'a str,
     /// Most memory that the process held at once, where the system tells.
     peak_rss: Option<u64>,
+    /// Of the last line of the audit, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit_hash: Option<String>,
 }
 
 /// Prints the summary as one line of JSON.
-pub(crate) fn print_json(summary: &Summary, output: &str) -> Outcome {
+pub(crate) fn print_json(summary: &Summary, output: &str, audit_hash: Option<String>) -> Outcome {
     report::print_json(&Machine {
         summary,
         output,
         peak_rss: peak_rss(),
+        audit_hash,
     })
 }
 
 /// Prints the summary for people.
-pub(crate) fn print(summary: &Summary, output: &str) -> Outcome {
+pub(crate) fn print(summary: &Summary, output: &str, audit_hash: Option<String>) -> Outcome {
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = figures(summary, &mut text);
     let _ = files(summary, output, &mut text);
+    if let Some(hash) = audit_hash {
+        let _ = writeln!(text, "  audit   ends with {hash}");
+    }
     if let Some(plan) = &summary.explain {
         let _ = writeln!(text, "\n{}", plan.trim_end());
     }

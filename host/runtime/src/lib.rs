@@ -13,6 +13,7 @@ pub mod spec;
 
 pub mod policy;
 
+pub mod network;
 pub mod sandbox;
 pub mod storage;
 

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a broken promise is told by panicking")]
 
+mod audit;
 mod columns;
 mod files;
 mod plugin;
@@ -15,7 +16,7 @@ mod spec;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("application", spec::application),
     ("uri", spec::uri),
     ("schema", spec::schema),
@@ -23,6 +24,7 @@ pub const TARGETS: [Target; 9] = [
     ("plugin", plugin::plugin),
     ("policy", policy::policy),
     ("resource", policy::resource),
+    ("audit", audit::audit),
     ("text", files::text),
     ("binary", files::binary),
 ];

@@ -14,6 +14,7 @@
 
 mod authoring;
 mod compile;
+mod documents;
 mod exactness;
 mod formats;
 mod guests;

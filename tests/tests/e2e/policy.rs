@@ -1,6 +1,6 @@
 //! Policies on the command line: tests of them, one request explained, forms and syntaxes.
 
-use crate::project::Project;
+use crate::project::{Ended, Project};
 
 const GUARD: &str = r#"layer = "tenant"
 
@@ -240,4 +240,229 @@ fn a_policy_is_the_same_in_every_syntax() {
     }
     let ended = project.sluice(&["policy", "convert", "guard.cedar", "--to", "toml"]);
     assert_eq!(ended.code, Some(3));
+}
+
+const LAB_READS: &str = r#"layer = "identity"
+
+[[statement]]
+sid = "lab-reads"
+effect = "allow"
+principal = "application:lab"
+action = ["object:head", "object:get"]
+resource = ["file://[PROJECT]/sales.csv", "file://[PROJECT]/sales-etl.wasm"]
+"#;
+
+/// The lab with policies that let it read, and not write.
+fn lab() -> Project {
+    let project = Project::lab();
+    let folder = project.path("").canonicalize().unwrap();
+    let policies = LAB_READS.replace("[PROJECT]", &folder.to_string_lossy());
+    project.write("policies.toml", policies);
+    project
+}
+
+fn lines(project: &Project, ended: &Ended) -> String {
+    let ended = Ended {
+        err: format!("{}{}", ended.out, ended.err),
+        out: String::new(),
+        ..*ended
+    };
+    let milliseconds = regex::Regex::new(r"\(\d+\.\d ms\)").unwrap();
+    let told = project.told(&ended);
+    milliseconds.replace_all(&told, "([MS] ms)").into_owned()
+}
+
+#[test]
+fn a_check_tells_every_need_and_the_statements_that_are_missing() {
+    let project = lab();
+    let check = ["policy", "check", "app.toml", "--policy", "policies.toml"];
+    let ended = project.sluice(&check);
+    assert_eq!(ended.code, Some(8));
+    insta::assert_snapshot!(lines(&project, &ended));
+    // What is told can be pasted, and is enough.
+    let ended = project.sluice(&[&["--json"], &check[..]].concat());
+    let told: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(told["fixes"][0]["layer"], "identity");
+    project.write("fix.toml", told["fixes"][0]["toml"].as_str().unwrap());
+    let ended = project.sluice(&[&check[..], &["--policy", "fix.toml"]].concat());
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    project.run(&["--policy", "policies.toml", "--policy", "fix.toml"]);
+}
+
+#[test]
+fn without_policies_a_run_may_do_what_its_application_declares() {
+    let project = Project::lab();
+    let ended = project.sluice(&["policy", "check", "app.toml", "--probe"]);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    insta::assert_snapshot!(lines(&project, &ended));
+    assert!(!project.path("out").exists(), "a probe made the output");
+}
+
+#[test]
+fn a_check_names_the_statement_that_denies() {
+    let project = lab();
+    let deny = "layer = \"tenant\"\n\n[[statement]]\nsid = \"all\"\neffect = \"allow\"\nprincipal = \"any\"\n\
+                action = \"*\"\nresource = \"*\"\n\n[[statement]]\nsid = \"frozen\"\neffect = \"deny\"\n\
+                principal = \"any\"\naction = [\"object:create\", \"object:overwrite\"]\nresource = \"*\"\n";
+    project.write("guard.toml", deny);
+    let files = ["--policy", "policies.toml", "--policy", "guard.toml"];
+    let ended = project.sluice(&[&["policy", "check", "app.toml"], &files[..]].concat());
+    assert_eq!(ended.code, Some(8));
+    let told = lines(&project, &ended);
+    assert!(
+        told.contains("statement frozen (guard.toml:10) of the layer tenant denies it"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_probe_names_what_is_there_in_place_of_what_is_missing() {
+    let mut project = Project::lab();
+    project.set("EMPTY", "");
+    project.application("uri = \"sale.csv\"", "secrets = [\"token\"]", "");
+    let application = std::fs::read_to_string(project.path("app.toml")).unwrap();
+    project.write(
+        "app.toml",
+        format!("{application}\n[secrets.token]\nenv = \"EMPTY\"\n"),
+    );
+    project.write("out/there.parquet", "x");
+    let ended = project.sluice(&["policy", "check", "app.toml", "--probe"]);
+    assert_eq!(ended.code, Some(9), "{}{}", ended.out, ended.err);
+    insta::assert_snapshot!(lines(&project, &ended));
+}
+
+#[test]
+fn a_probe_goes_to_each_host_and_tells_the_stage_that_fails() {
+    let project = Project::lab();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let open = listener.local_addr().unwrap().port();
+    let port = |listener: std::net::TcpListener| listener.local_addr().unwrap().port();
+    let closed = port(std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let rule = |port: u16, more: &str| {
+        format!("[[steps.http]]\nurl = \"http://127.0.0.1:{port}/v1/*\"\n{more}\n")
+    };
+    let declared = "addresses = [\"127.0.0.0/8\"]";
+    let rules = [
+        rule(open, declared),
+        rule(closed, declared),
+        rule(open, "methods = [\"POST\"]"),
+    ];
+    project.application("", &rules.concat(), "");
+    let ended = project.sluice(&["policy", "check", "app.toml", "--probe"]);
+    assert_eq!(ended.code, Some(9), "{}{}", ended.out, ended.err);
+    let ports = regex::Regex::new(r"127\.0\.0\.1:\d+").unwrap();
+    insta::assert_snapshot!(ports.replace_all(&lines(&project, &ended), "127.0.0.1:[PORT]"));
+    // Nothing but a connection came.
+    listener.set_nonblocking(true).unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut sent = Vec::new();
+    std::io::Read::read_to_end(&mut stream, &mut sent).unwrap();
+    assert_eq!(sent, b"");
+}
+
+#[test]
+fn what_a_run_used_is_all_that_its_next_run_needs() {
+    let project = Project::lab();
+    let ended = project.run(&["--audit", "audit.jsonl"]);
+    let hash = ended
+        .out
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("audit   ends with "));
+    let hash = hash.expect("the hash of the audit").to_owned();
+    let verify = ["audit", "verify", "audit.jsonl", "--hash", &hash];
+    let ended = project.sluice(&verify);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let ended = project.sluice(&["policy", "suggest", "--from-run", "audit.jsonl"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    project.write("suggested.toml", &ended.out);
+    let told = Ended {
+        code: ended.code,
+        err: ended.out,
+        out: String::new(),
+    };
+    insta::assert_snapshot!(project.told(&told));
+    std::fs::remove_dir_all(project.path("out")).unwrap();
+    let policy = ["--policy", "suggested.toml"];
+    let check =
+        |policy: &[&str]| project.sluice(&[&["policy", "check", "app.toml"], policy].concat());
+    let ended = check(&policy);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    project.run(&[&policy[..], &["--audit", "audit.jsonl"]].concat());
+    assert_eq!(
+        project.sluice(&["audit", "verify", "audit.jsonl"]).code,
+        Some(0)
+    );
+    // One statement less is one denial more.
+    let suggested = std::fs::read_to_string(project.path("suggested.toml")).unwrap();
+    let statements: Vec<&str> = suggested.split("[[statement]]").collect();
+    for left_out in 1..statements.len() {
+        let mut fewer = statements.clone();
+        fewer.remove(left_out);
+        project.write("fewer.toml", fewer.join("[[statement]]"));
+        assert_eq!(
+            check(&["--policy", "fewer.toml"]).code,
+            Some(8),
+            "{suggested}"
+        );
+    }
+}
+
+#[test]
+fn an_audit_that_was_tampered_with_is_told_with_its_record() {
+    let project = lab();
+    project.application("", "", "mode = \"overwrite\"");
+    let audited = ["--audit", "audit.jsonl", "--quiet"];
+    project.run(&audited);
+    // A run that is denied is there as well.
+    let ended = project.try_run(&[&audited[..], &["--policy", "policies.toml"]].concat());
+    assert_eq!(ended.code, Some(8), "{}", ended.err);
+    let path = project.path("audit.jsonl");
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&path).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let whole = std::fs::read_to_string(&path).unwrap();
+    assert!(whole.contains("\"allowed\":false"), "{whole}");
+    let told = |text: &str| {
+        project.write("audit.jsonl", text);
+        let ended = project.sluice(&["--json", "audit", "verify", "audit.jsonl"]);
+        assert_eq!(ended.code, Some(3), "{}", ended.out);
+        let told: serde_json::Value = serde_json::from_str(&ended.err).unwrap();
+        let facts = &told["error"]["facts"];
+        (
+            facts["flaw"].as_str().unwrap().to_owned(),
+            facts["record"].as_str().unwrap().to_owned(),
+        )
+    };
+    let changed = whole.replace("\"allowed\":false", "\"allowed\":true ");
+    assert_eq!(told(&changed).0, "changed");
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let without: Vec<&str> = lines
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| *at != 1)
+        .map(|(_, line)| *line)
+        .collect();
+    assert_eq!(
+        told(&without.concat()),
+        ("deleted".to_owned(), "1".to_owned())
+    );
+    let end = (lines.len() - 1).to_string();
+    assert_eq!(
+        told(&lines[..lines.len() - 1].concat()),
+        ("not-closed".to_owned(), end)
+    );
+    // Nothing is appended to a file without an end.
+    project.write("audit.jsonl", lines[..2].concat());
+    let ended = project.try_run(&audited);
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+}
+
+#[test]
+fn what_cannot_be_audited_is_not_done() {
+    let project = Project::lab();
+    let ended = project.try_run(&["--audit", "no/such/folder"]);
+    assert_eq!(ended.code, Some(9), "{}", ended.err);
+    let ended = project.try_run(&["--audit", "/dev/full"]);
+    assert_ne!(ended.code, Some(0), "{}", ended.out);
+    assert!(!project.path("out").exists());
 }

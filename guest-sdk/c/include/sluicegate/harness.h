@@ -16,7 +16,8 @@
  *
  * A schema is a list of `name:format` with the format strings of the Arrow C data interface; `!` behind one says that
  * nothing is null, children stand in parentheses, `=` makes a dictionary: "id:l! tags:+l(item:u) place:i=(:u)".
- * Dates and times are numbers, binary is hexadecimal text, a map is a list of its entries.
+ * Dates and times are numbers, binary is hexadecimal text, a map is a list of its entries. What a transform reaches beyond its
+ * columns stands in harness_access.h.
  */
 #ifndef SLUICEGATE_HARNESS_H
 #define SLUICEGATE_HARNESS_H
@@ -39,6 +40,10 @@ typedef struct sg_test {
     sg_bytes rows, rejections, messages;
     const char *fault; /* of `bind`, with its kind; NULL where it succeeded */
 } sg_test;
+
+#ifdef SLUICEGATE_ACCESS_H
+#include "harness_access.h"
+#endif
 
 static sg_test *sg_test_now;
 static int sg_test_n_wrong, sg_test_n_right;

@@ -26,8 +26,19 @@
 //! assert_eq!(harness.process(&batch).unwrap().batch.num_rows(), 2);
 //! ```
 
+#[cfg(any(feature = "objects", feature = "secrets", feature = "http"))]
+mod fakes;
 mod host;
+#[cfg(feature = "http")]
+pub(crate) mod http;
 pub(crate) mod log;
+#[cfg(feature = "objects")]
+pub(crate) mod objects;
+#[cfg(feature = "secrets")]
+pub(crate) mod secrets;
+
+#[cfg(any(feature = "objects", feature = "secrets", feature = "http"))]
+pub use self::fakes::Fakes;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};

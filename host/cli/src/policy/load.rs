@@ -35,3 +35,11 @@ pub(crate) fn policies(names: &[String], folder: &Path) -> Result<Policies> {
         names.iter().map(read).collect::<Result<_>>()?,
     ))
 }
+
+/// The policies of the command line, if there are any.
+pub(crate) fn given(names: &[String]) -> Result<Option<Policies>> {
+    if names.is_empty() {
+        return Ok(None);
+    }
+    policies(names, Path::new("")).map(Some)
+}

@@ -1,16 +1,20 @@
 //! `sluice policy`: who may do what, before anybody tries.
 
+mod check;
 mod convert;
 mod explain;
 mod fmt;
 pub(crate) mod load;
+mod suggest;
 mod test;
 
 use crate::report::Outcome;
 
-/// Tests, explains, formats and converts policies
+/// Checks what a run needs, and tests, explains, suggests, formats and converts policies
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Task {
+    Check(Box<check::Arguments>),
+    Suggest(suggest::Arguments),
     Test(test::Arguments),
     Explain(explain::Arguments),
     Fmt(fmt::Arguments),
@@ -20,6 +24,8 @@ pub(crate) enum Task {
 /// Does the task.
 pub(crate) fn run(task: &Task, json: bool) -> Outcome {
     match task {
+        Task::Check(arguments) => check::check(arguments, json),
+        Task::Suggest(arguments) => suggest::suggest(arguments, json),
         Task::Test(arguments) => test::test(arguments, json),
         Task::Explain(arguments) => explain::explain(arguments, json),
         Task::Fmt(arguments) => fmt::format(arguments, json),

@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 const DENIALS_MAX: usize = 8;
 
 /// Decides in the name of one principal, and keeps what was decided. Clones share everything.
+///
+/// To be asked on the stack of a thread, not on one that a guest runs on: the engine looks how much of the thread's stack
+/// is left, and where it cannot tell it fails, which denies.
 #[derive(Clone, Debug)]
 pub struct Guard {
     shared: Arc<Shared>,
@@ -123,14 +126,18 @@ impl Guard {
         })
     }
 
-    /// What the host itself was denied is the run's error; what a transform was denied it may have got over.
-    fn keep(&self, error: &Error) {
+    /// Keeps a denial that a transform may have got over, and that others than the policies decided.
+    pub fn keep(&self, error: &Error) {
+        // What the host itself was denied is the run's error.
         if self.step.is_none() {
             return;
         }
         let denials = &self.shared.denials;
         let mut denials = denials.lock().unwrap_or_else(PoisonError::into_inner);
-        if denials.len() < DENIALS_MAX {
+        let is_known = denials
+            .iter()
+            .any(|known| known.message() == error.message());
+        if !is_known && denials.len() < DENIALS_MAX {
             denials.push(error.to_shared());
         }
     }

@@ -34,6 +34,7 @@ mod request;
 mod resource;
 mod rule;
 mod statement;
+mod suggest;
 mod variables;
 mod vocabulary;
 mod write;
@@ -55,6 +56,7 @@ pub use request::{Context, Request};
 pub use resource::{RESOURCE_BYTES_MAX, Resource, SEGMENTS_MAX, check_path};
 pub use rule::{RULE_BYTES_MAX, RULE_DEPTH_MAX, Rule};
 pub use statement::SID_BYTES_MAX;
+pub use suggest::{NAMED_MAX, Suggestion, Use, suggest};
 pub use vocabulary::{Action, ResourceKind, act};
 
 /// Bytes of a policy file: ten thousand statements.

@@ -19,6 +19,8 @@ pub struct Need {
     pub resource: Resource,
     /// Whether all that is in the folder may be acted on, however deep; which objects that will be is not known.
     pub within: bool,
+    /// What will be known of the request, as far as it is known now.
+    pub context: Context,
     /// Whether it may turn out that it is not needed.
     pub optional: bool,
     /// What wants it, such as `input sales`.
@@ -33,6 +35,7 @@ impl Need {
             action,
             resource,
             within: false,
+            context: Context::default(),
             optional: false,
             why: why.to_owned(),
         }
@@ -58,7 +61,7 @@ impl Need {
         } else {
             self.resource.clone()
         };
-        Request::on(self.action, resource, Context::default())
+        Request::on(self.action, resource, self.context.clone())
     }
 
     /// The resource as statements name it.
@@ -66,7 +69,7 @@ impl Need {
     pub fn pattern(&self) -> String {
         let resource = self.resource.to_string();
         if self.resource.kind() == ResourceKind::Object && self.resource.folder {
-            format!("{}/*", resource.trim_end_matches('/'))
+            format!("{}/*", resource.strip_suffix('/').unwrap_or(&resource))
         } else {
             resource
         }

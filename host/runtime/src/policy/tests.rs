@@ -645,7 +645,9 @@ fn the_proposed_statement_allows_the_request() {
         );
     }
     // What a statement cannot name is not proposed.
-    let request = Request::new(Action::ObjectGet, "s3://raw/a*b", Context::default()).unwrap();
+    let uri = crate::spec::Uri::parse("s3://raw/", None).unwrap();
+    let starred = Resource::object(&uri, "a*b").unwrap();
+    let request = Request::on(Action::ObjectGet, starred, Context::default()).unwrap();
     let snapshot = Policies::default().snapshot(&anna()).unwrap();
     let explanation = snapshot.explain(&request, snapshot.decide(&request));
     assert_eq!(explanation.fix, None);

@@ -1,5 +1,6 @@
 //! What a step can reach beyond its columns: who answers its transform.
 
+mod http;
 mod objects;
 mod secrets;
 
@@ -7,9 +8,11 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+pub(super) use self::http::trusting;
 use self::objects::StepObjects;
-pub(super) use self::secrets::{Redactor, Vault};
+pub(super) use self::secrets::{Redactor, Vault, fetch};
 use crate::error::Result;
+use crate::network::Budget;
 use crate::policy::{Action, Context, Guard, Resource, act};
 use crate::sandbox::{Access, LogSink, Offers};
 use crate::spec::{Numbers, Step, StepAccess, WallClock};
@@ -23,6 +26,10 @@ pub(super) struct Reach<'a> {
     pub(super) vault: &'a Arc<Vault>,
     /// Bytes that transforms may write into objects.
     pub(super) bytes_max: u64,
+    /// Whether somebody else than the application wrote policies.
+    pub(super) has_policies: bool,
+    /// Requests that the run has left.
+    pub(super) budget: &'a Arc<Budget>,
 }
 
 /// The interfaces that a step is linked to: those of which it declares something.
@@ -39,7 +46,11 @@ pub(super) fn offers(access: &StepAccess) -> Offers {
 /// # Errors
 ///
 /// Fails where a folder cannot be opened, or where the policies refuse a clock or random numbers.
-pub(super) fn access(step: &Step, reach: &Reach<'_>, logs: &Arc<dyn LogSink>) -> Result<Access> {
+pub(super) async fn access(
+    step: &Step,
+    reach: &Reach<'_>,
+    logs: &Arc<dyn LogSink>,
+) -> Result<Access> {
     let guard = reach.guard.of_step(&step.name);
     let declared = &step.access;
     if declared.clock == WallClock::Real {
@@ -60,7 +71,11 @@ pub(super) fn access(step: &Step, reach: &Reach<'_>, logs: &Arc<dyn LogSink>) ->
         access.objects = Some(Arc::new(StepObjects::open(step, &guard, reach, logs)?));
     }
     if !declared.secrets.is_empty() {
-        access.secrets = Some(Arc::new(secrets::Readable::new(step, guard, reach.vault)));
+        let readable = secrets::Readable::new(step, guard.clone(), reach.vault);
+        access.secrets = Some(Arc::new(readable));
+    }
+    if !declared.http.is_empty() {
+        access.http = Some(http::outgoing(&declared.http, guard, reach).await?);
     }
     Ok(access)
 }

@@ -14,11 +14,14 @@ use super::{Options, needs, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
-use crate::policy::{Guard, Policies, PolicyFile, Principal, RunIdentity};
+use crate::network::{Budget, Caps};
+use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
-use crate::spec::{Application, Source};
-use crate::storage::{FinishedFile, Meter, SideObjects, Staging, Stores, canonical, check_overlap};
+use crate::spec::{Application, Mode, Source};
+use crate::storage::{
+    FinishedFile, Meter, Place, SideObjects, Staging, Stores, canonical, check_overlap,
+};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -33,6 +36,8 @@ pub(super) struct Execution {
     stores: Stores,
     /// What transforms write beside the output.
     side: Arc<SideObjects>,
+    /// What is left of the requests that transforms may send.
+    budget: Arc<Budget>,
     meter: Arc<Meter>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     stop: Arc<AtomicBool>,
@@ -56,6 +61,7 @@ impl Execution {
             stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
             guard,
             side: Arc::default(),
+            budget: Arc::new(Budget::new(Caps::default())),
             stop: Arc::default(),
             started: Instant::now(),
             application,
@@ -107,8 +113,37 @@ impl Execution {
             .stores
             .open_output(&output.uri)
             .with_context(preparing)?;
+        self.may_write(&place).with_context(preparing)?;
         let staging = Staging::begin(&place, output.mode, &self.options.run_id);
         Ok((plan, Arc::new(staging.await.with_context(preparing)?)))
+    }
+
+    /// Asks for what the commit will do, so that it is not refused after all the work.
+    fn may_write(&self, place: &Place) -> Result<()> {
+        let output = &self.application.output;
+        let named = |name: String| {
+            let key = place.key(&name).unwrap_or_default();
+            let uri = canonical(&place.uri, &self.options.environment);
+            Resource::object(&uri, &place.full(&key))
+        };
+        let part = format!(
+            "part-00000-000-{}{}",
+            self.options.run_id,
+            output.format.extension()
+        );
+        self.guard
+            .grant::<act::ObjectCreate>(named(part)?, Context::default())?;
+        if output.mode == Mode::ErrorIfExists {
+            return Ok(());
+        }
+        let marker = named("_SUCCESS".to_owned())?;
+        let context = Context::default;
+        self.guard
+            .grant::<act::ObjectOverwrite>(marker.clone(), context())?;
+        if output.mode == Mode::Overwrite {
+            self.guard.grant::<act::ObjectDelete>(marker, context())?;
+        }
+        Ok(())
     }
 
     /// Does `work` unless the run is cancelled or out of time meanwhile: a server may never answer.
@@ -148,9 +183,11 @@ impl Execution {
                 side: &self.side,
                 vault: &vault,
                 bytes_max: self.application.limits.output_bytes,
+                has_policies: self.options.policies.is_some(),
+                budget: &self.budget,
             };
             let watch = Watch {
-                access: access::access(step, &reach, &logs)?,
+                access: access::access(step, &reach, &logs).await?,
                 logs,
                 cancel: self.cancelled(),
                 profile: profile.map(|profile| profile.step(&step.name)),
@@ -310,7 +347,13 @@ impl Execution {
 
     /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
     async fn publish(&self, staging: Staging, files: Vec<FinishedFile>, rows: u64) -> Result<()> {
-        if let Err(error) = self.side.publish().await {
+        // A transform may have gone on after a decision could not be kept.
+        let kept = self.options.audit.check();
+        let published = match kept {
+            Ok(()) => self.side.publish().await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = published {
             drop(staging.abort().await);
             return Err(error);
         }
@@ -346,7 +389,7 @@ impl Execution {
 }
 
 /// A sandbox with a cache, or without where the cache cannot be used: a run must not fail for it.
-fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
+pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandbox> {
     let mut config = options.sandbox.clone();
     config.compile_limits = limits.clone();
     if options.profile.is_some() {
@@ -378,7 +421,7 @@ fn told(denial: &Error) -> String {
 }
 
 /// Decides in the name of the run: by the policies that are given, and never beyond what its application declares.
-fn guard(application: &Application, options: &Options) -> Result<Guard> {
+pub(super) fn guard(application: &Application, options: &Options) -> Result<Guard> {
     let principal = Principal::run(RunIdentity {
         id: options.run_id.clone(),
         application: application.name.clone(),

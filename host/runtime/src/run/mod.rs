@@ -1,11 +1,13 @@
 //! One execution of an application: resolves, plans, executes, commits, reports.
 
 mod access;
+mod check;
 mod execute;
 mod logs;
 mod masks;
 mod needs;
 mod open;
+mod probe;
 mod progress;
 mod summary;
 
@@ -27,7 +29,9 @@ use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
 pub use crate::engine::RejectedRow;
+pub use check::{Check, CheckedNeed, Fix, check};
 pub use needs::needs;
+pub use probe::{Probe, probe};
 pub use progress::Progress;
 pub use summary::{FileSummary, LogLine, StepSummary, Summary};
 

@@ -1,10 +1,10 @@
 //! All that an application needs, as far as its file tells.
 
 use crate::error::Result;
-use crate::policy::{Action, Need, Resource};
+use crate::policy::{Action, Context, Need, Resource};
 use crate::spec::{
-    Application, Input, InputFormat, Mode, Numbers, ObjectAction, SchemaSource, SecretSource, Step,
-    Uri, WallClock,
+    Application, HttpRule, Input, InputFormat, Mode, Numbers, ObjectAction, SchemaSource,
+    SecretSource, Step, Uri, WallClock,
 };
 
 /// What reads a folder, and what reads one object of it.
@@ -47,11 +47,12 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
             .for_each(|need| need.optional = true);
     }
     needs.output(&application.output.uri, application.output.mode)?;
-    needs.list.push(Need::one(
-        Action::LogWrite,
-        Resource::parse("log:run", Action::LogWrite)?,
-        "messages",
-    ));
+    let log = Resource::parse("log:run", Action::LogWrite)?;
+    // Nobody is asked for messages yet.
+    needs.list.push(Need {
+        optional: true,
+        ..Need::one(Action::LogWrite, log, "messages")
+    });
     Ok(needs.list)
 }
 
@@ -96,16 +97,7 @@ impl Needs<'_> {
             self.folder(&folder.uri, &actions, &why)?;
         }
         for rule in &access.http {
-            let why = format!("requests of step {}", step.name);
-            let host = format!("host:{}:{}", rule.host, rule.port);
-            self.named(Action::NetworkHttp, &host, &why)?;
-            for header in &rule.headers {
-                let secret = format!("secret:{}", header.secret);
-                self.named(Action::SecretUse, &secret, &why)?;
-            }
-            if let Some(uri) = &rule.ca_file {
-                self.file(uri, &why)?;
-            }
+            self.requests(rule, &format!("requests of step {}", step.name))?;
         }
         let why = format!("step {}", step.name);
         for secret in &access.secrets {
@@ -118,6 +110,36 @@ impl Needs<'_> {
             self.named(Action::RandomRead, "random:secure", &why)?;
         }
         Ok(())
+    }
+
+    /// A request with each method; where all paths of a folder are meant, one that stands for them.
+    fn requests(&mut self, rule: &HttpRule, why: &str) -> Result<()> {
+        let action = Action::NetworkHttp;
+        let host = Resource::parse(&format!("host:{}:{}", rule.host, rule.port), action)?;
+        for method in &rule.methods {
+            let context = Context::default()
+                .with(
+                    action,
+                    "network:scheme",
+                    if rule.tls { "https" } else { "http" },
+                )?
+                .with(action, "network:port", &rule.port.to_string())?
+                .with(action, "network:method", method)?
+                .with(action, "network:path", &rule.path)?
+                .with(action, "network:tls", &rule.tls.to_string())?;
+            let need = Need::one(action, host.clone(), why);
+            self.list.push(Need { context, ..need });
+        }
+        for header in &rule.headers {
+            let action = Action::SecretUse;
+            let secret = Resource::parse(&format!("secret:{}", header.secret), action)?;
+            let context = Context::default().with(action, "secret:host", &rule.host)?;
+            let need = Need::one(action, secret, why);
+            self.list.push(Need { context, ..need });
+        }
+        rule.ca_file
+            .as_ref()
+            .map_or(Ok(()), |uri| self.file(uri, why))
     }
 
     fn output(&mut self, uri: &Uri, mode: Mode) -> Result<()> {
@@ -145,6 +167,13 @@ impl Needs<'_> {
         for action in READ {
             let resource = Resource::object(&uri, uri.path())?;
             self.list.push(Need::one(action, resource, why));
+        }
+        if !uri.scheme().is_web() {
+            // So that an error can say what is there in its place.
+            let beside = Resource::folder(&uri, uri.parent().path())?;
+            let mut need = Need::within(Action::ObjectList, beside, why);
+            need.optional = true;
+            self.list.push(need);
         }
         Ok(())
     }

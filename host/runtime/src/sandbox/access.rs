@@ -5,10 +5,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Body;
 use tokio::runtime::Handle;
+use wasmtime_wasi_http::WasiBody;
 
 /// Which interfaces beyond columns and messages are linked. Another one that a component imports is refused when it is
 /// loaded.
@@ -42,6 +46,8 @@ pub struct Access {
     pub clock: bool,
     /// Whether random numbers are the system's, in place of the same in every run.
     pub random: bool,
+    /// Sends requests.
+    pub http: Option<Arc<dyn Outgoing>>,
     /// Where waiting happens; calls that have to wait fail without one.
     pub runtime: Option<Handle>,
 }
@@ -51,6 +57,7 @@ impl fmt::Debug for Access {
         f.debug_struct("Access")
             .field("objects", &self.objects.is_some())
             .field("secrets", &self.secrets.is_some())
+            .field("http", &self.http.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -143,4 +150,84 @@ pub trait Secrets: Send + Sync {
     ///
     /// As [`SecretError`].
     fn read(&self, name: &str) -> Result<String, SecretError>;
+}
+
+/// A request of a guest, with its body as it comes.
+pub type HttpRequest = http::Request<WasiBody>;
+
+/// How long a guest wants to wait at most; see `network::Times`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HttpTimes {
+    /// Until there is a connection.
+    pub connect: Option<Duration>,
+    /// Until the answer's headers are there.
+    pub first_byte: Option<Duration>,
+    /// Between two pieces of its body.
+    pub between_bytes: Option<Duration>,
+}
+
+/// An answer, with its body as it comes.
+#[derive(Debug)]
+pub struct HttpAnswer(pub(super) http::Response<WasiBody>);
+
+impl HttpAnswer {
+    /// An answer whose body may still fail.
+    #[must_use]
+    pub fn new<B>(response: http::Response<B>) -> Self
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<HttpError>,
+    {
+        Self(response.map(|body| {
+            let body = body.map_err(|error| error.into().into());
+            body.boxed_unsync()
+        }))
+    }
+}
+
+/// Why there is no answer, or why it ended; the guest gets the error code of `wasi:http` that is nearest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpError {
+    /// Not declared, refused by a policy, or above what the run may send.
+    Denied,
+    /// The name has no address.
+    Name,
+    /// Nobody can be reached.
+    Refused,
+    /// No connection came about in time.
+    ConnectTimeout,
+    /// No connection of the run became free in time.
+    Connections,
+    /// The server's certificate was refused.
+    Certificate,
+    /// TLS failed.
+    Tls,
+    /// The server did not answer in time.
+    ReadTimeout,
+    /// The connection ended.
+    Ended,
+    /// Somebody broke the rules of HTTP.
+    Protocol,
+    /// The request is larger than so many bytes.
+    RequestBody(u64),
+    /// The request has trailers.
+    RequestTrailers,
+    /// The answer's headers are too many or too large.
+    ResponseHead,
+    /// The answer is larger than so many bytes.
+    ResponseBody(u64),
+}
+
+/// Sends the requests of a step.
+#[async_trait]
+pub trait Outgoing: Send + Sync {
+    /// Whether a guest may not set a header, given in lower case.
+    fn is_forbidden_header(&self, name: &str) -> bool;
+
+    /// Sends a request. Whatever is under way ends when the future, or the answer, is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As [`HttpError`].
+    async fn send(&self, request: HttpRequest, times: HttpTimes) -> Result<HttpAnswer, HttpError>;
 }

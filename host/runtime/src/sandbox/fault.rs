@@ -87,7 +87,7 @@ impl Fault {
 pub(super) fn failure(error: wasmtime::Error, state: &mut State) -> Error {
     let frames = backtrace(&error);
     let refusal = state.memory.take_refusal();
-    let said = state.logs.take_last_words();
+    let said = state.logs.lock().take_last_words();
     let crashed = error.is::<Trap>();
     let mut failure = match error.downcast::<Error>() {
         Ok(failure) => failure,

@@ -75,7 +75,7 @@ pub(super) fn add_log(interface: &mut LinkerInstance<'_, State>) -> wasmtime::Re
             let message = message.to_str(&store)?;
             let message = harmless(&message, store.data().limits.message_bytes);
             let state = store.data_mut();
-            state.logs.write(level.into(), &message);
+            state.logs.lock().write(level.into(), &message);
             state.call.host_time += start.elapsed();
             Ok(())
         },

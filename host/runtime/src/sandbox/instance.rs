@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Schema;
-use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
+use tokio::runtime::Handle;
+use wasmtime::component::{self, ComponentNamedList, InstancePre, Lift, Lower, TypedFunc};
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
 use super::access::Access;
 use super::contract::{self, Fault};
 use super::fault;
-use super::logs::{Level, LogSink, Logs};
+use super::http::Web;
+use super::logs::{Level, LogSink, Logs, SharedLogs};
 use super::memory::{MemoryBudget, MemoryMeter};
 use super::objects::Open;
 use super::plan::{BoundPlan, Plan};
@@ -21,6 +23,7 @@ use super::plugin::{Exports, misfit};
 use super::profile::StepProfile;
 use super::random::Random;
 use super::state::{Call, Phase, State};
+use super::wait::wait;
 use crate::columns::{self, Selection};
 use crate::limits::GuestLimits;
 use crate::{Error, Result};
@@ -101,11 +104,13 @@ impl Instance {
     pub(super) fn new(
         pre: &InstancePre<State>,
         exports: &Exports,
+        waits: bool,
         context: &InstanceContext,
     ) -> Result<Self> {
-        let mut store = store(pre, context);
+        let waits = waits.then(|| runtime(context)).transpose()?;
+        let mut store = store(pre, waits, context);
         let instance = guarded(&mut store, Phase::Instantiate, |store| {
-            pre.instantiate(store)
+            instantiate(pre, store)
         })?;
         let misfit = |error| misfit(&error);
         Ok(Self {
@@ -249,11 +254,21 @@ pub struct Rejection {
     pub reason: String,
 }
 
-fn store(pre: &InstancePre<State>, context: &InstanceContext) -> Store<State> {
+/// Where the guest waits.
+fn runtime(context: &InstanceContext) -> Result<Handle> {
+    let runtime = context.access.runtime.clone();
+    runtime.ok_or_else(|| Error::internal("a guest that may wait was given no runtime"))
+}
+
+fn store(
+    pre: &InstancePre<State>,
+    waits: Option<Handle>,
+    context: &InstanceContext,
+) -> Store<State> {
     let limits = context.limits.clone();
     let state = State {
         memory: MemoryMeter::new(Arc::clone(&context.memory), limits.memory),
-        logs: Logs::new(Arc::clone(&context.logs), &limits),
+        logs: SharedLogs::new(Logs::new(Arc::clone(&context.logs), &limits)),
         cancel: Arc::clone(&context.cancel),
         profile: context.profile.clone(),
         random: Random::new(context.access.random),
@@ -261,6 +276,8 @@ fn store(pre: &InstancePre<State>, context: &InstanceContext) -> Store<State> {
         open: Open::default(),
         plan: None,
         call: Call::new(Phase::Instantiate, Duration::ZERO),
+        web: Web::new(context.access.http.clone()),
+        waits,
         limits,
     };
     let lift_bytes = usize::try_from(state.limits.lift_bytes).unwrap_or(usize::MAX);
@@ -273,7 +290,7 @@ fn store(pre: &InstancePre<State>, context: &InstanceContext) -> Store<State> {
             let stack = WasmBacktrace::force_capture(&store);
             let state = store.data_mut();
             if let Err(full) = profile.sample(state.call.phase, &stack) {
-                state.logs.write(Level::Warn, &full);
+                state.logs.lock().write(Level::Warn, &full);
             }
         }
         store.data().may_continue()?;
@@ -296,12 +313,12 @@ fn run(
             call.rows = batch.num_rows();
             call.columns = batch.columns().to_vec();
         }
-        function.call(store, ())
+        enter(store, function, ())
     });
     let (result,) = result?;
     result.map_err(|fault| fault.into_error(store.data()))?;
     if phase == Phase::Finish {
-        store.data_mut().logs.flush();
+        store.data().logs.lock().flush();
     }
     let call = &mut store.data_mut().call;
     call.columns.clear();
@@ -324,7 +341,38 @@ where
     P: ComponentNamedList + Lower,
     R: ComponentNamedList + Lift + 'static,
 {
-    guarded(store, phase, |store| function.call(store, params))
+    guarded(store, phase, |store| enter(store, function, params))
+}
+
+/// Calls into the guest; one that may wait does so on this thread, which sees to its deadline meanwhile.
+fn enter<P, R>(
+    store: &mut Store<State>,
+    function: &TypedFunc<P, R>,
+    params: P,
+) -> wasmtime::Result<R>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift + 'static,
+{
+    let Some(runtime) = store.data().waits.clone() else {
+        return function.call(store, params);
+    };
+    let deadline = store.data().deadline();
+    wait(&runtime, function.call_async(store, params), || {
+        deadline.check()
+    })?
+}
+
+/// As [`enter`], into the start functions.
+fn instantiate(
+    pre: &InstancePre<State>,
+    store: &mut Store<State>,
+) -> wasmtime::Result<component::Instance> {
+    let Some(runtime) = store.data().waits.clone() else {
+        return pre.instantiate(store);
+    };
+    let deadline = store.data().deadline();
+    wait(&runtime, pre.instantiate_async(store), || deadline.check())?
 }
 
 /// Lets the guest run under the limits of a call, and makes one error of whatever goes wrong.
@@ -336,7 +384,7 @@ fn guarded<R>(
     let state = store.data_mut();
     state.call = Call::new(phase, state.limits.call_time);
     state.memory.take_refusal();
-    state.logs.forget_last_words();
+    state.logs.lock().forget_last_words();
     state.may_continue()?;
     store.set_epoch_deadline(1);
     // A panic in a function of the host must fail one run, not the process.

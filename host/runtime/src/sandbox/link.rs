@@ -9,14 +9,11 @@ use super::access::Offers;
 use super::contract::{ACCESS, ACCESS_VERSION, EXPORT, PACKAGE, VERSIONS};
 use super::logs::harmless;
 use super::state::State;
-use super::{host, objects, wasi};
+use super::{host, http, objects, wasi};
 use crate::{Error, ErrorKind, Result};
 
 /// Bytes of an import's name that are shown.
 const NAME_BYTES: usize = 120;
-
-/// The package of outgoing requests.
-const HTTP: &str = "wasi:http";
 
 /// Imports that an error names; the rest is counted.
 const NAMES: usize = 20;
@@ -127,7 +124,7 @@ fn ask(import: &str) -> Option<String> {
     match wasi::asks(name.package, name.interface) {
         _ if name.package == PACKAGE => None,
         _ if name.package == ACCESS => Some(name.interface.to_owned()),
-        _ if name.package == HTTP => Some("http".to_owned()),
+        _ if name.package == http::PACKAGE => Some("http".to_owned()),
         // Streams and terminals only carry what other interfaces give.
         Some("streams" | "terminal" | "exit") => None,
         Some(ask) => Some(ask.to_owned()),
@@ -164,33 +161,39 @@ fn other_version(version: &str) -> Error {
     .hint("rebuild the plugin with the SDK of an offered version, or use another release of Sluicegate")
 }
 
-/// A linker with exactly what `component` imports.
+/// A linker with exactly what `component` imports, and whether its instances may wait.
 ///
 /// # Errors
 ///
 /// `Plugin` with the name of each import that is not offered; `Policy` with each that exists and is not offered to this
 /// step.
-pub(super) fn link(component: &Component, offered: Offers) -> Result<Linker<State>> {
+pub(super) fn link(component: &Component, offers: Offers) -> Result<(Linker<State>, bool)> {
     let engine = component.engine();
-    let mut linker = Linker::new(engine);
-    let mut unknown = Vec::new();
-    let mut undeclared = Vec::new();
     let ty = component.component_type();
+    let mut linker = Linker::new(engine);
+    let failed = |import: &str, error| {
+        Error::internal(format!("link `{}`", harmless(import, NAME_BYTES))).source(error)
+    };
+    let web = ty.imports(engine).any(|(import, _)| is_web(import));
+    if web {
+        http::add_library(&mut linker).map_err(|error| failed(http::PACKAGE, error))?;
+    }
+    let (mut unknown, mut undeclared) = (Vec::new(), Vec::new());
     for (import, item) in ty.imports(engine) {
         let name = Name::parse(import);
         match (name, item.ty) {
             (Some(name), ComponentItem::ComponentInstance(_))
-                if declaration(&name).is_some_and(|(has, _)| !has(offered)) =>
+                if declaration(&name).is_some_and(|(has, _)| !has(offers)) =>
             {
                 undeclared.push((import, name));
             }
-            (Some(name), ComponentItem::ComponentInstance(imported)) if offers(&name)? => {
-                add(&mut linker, import, &name, &imported).map_err(|error| {
-                    Error::internal(format!("link `{}`", harmless(import, NAME_BYTES)))
-                        .source(error)
-                })?;
+            (Some(name), ComponentItem::ComponentInstance(_))
+                if web && http::is_of_library(name.package, name.interface) => {}
+            (Some(name), ComponentItem::ComponentInstance(imported)) if is_offered(&name)? => {
+                add(&mut linker, import, &name, web, &imported)
+                    .map_err(|error| failed(import, error))?;
             }
-            _ => unknown.push(format!("`{}`", harmless(import, NAME_BYTES))),
+            _ => unknown.push(shown(import)),
         }
     }
     if !unknown.is_empty() {
@@ -199,7 +202,7 @@ pub(super) fn link(component: &Component, offered: Offers) -> Result<Linker<Stat
     if !undeclared.is_empty() {
         return Err(not_declared(&undeclared));
     }
-    Ok(linker)
+    Ok((linker, web))
 }
 
 /// Whether an interface is offered to a step, and how a step declares that it wants it; none for what all steps have.
@@ -210,22 +213,18 @@ fn declaration(name: &Name<'_>) -> Option<(fn(Offers) -> bool, &'static str)> {
             "`[steps.objects.NAME]` with a `uri`",
         ),
         (ACCESS, "secrets") => (|offers| offers.secrets, "`secrets = [\"NAME\"]`"),
-        (HTTP, _) => (|offers| offers.http, "`[[steps.http]]` with a `url`"),
+        (http::PACKAGE, _) => (|offers| offers.http, "`[[steps.http]]` with a `url`"),
         _ => return None,
     })
 }
 
 fn not_declared(undeclared: &[(&str, Name<'_>)]) -> Error {
-    let names: Vec<_> = undeclared
-        .iter()
-        .take(NAMES)
-        .map(|(import, _)| format!("`{}`", harmless(import, NAME_BYTES)))
-        .collect();
+    let names: Vec<_> = undeclared.iter().map(|(import, _)| shown(import)).collect();
     let error = Error::new(
         ErrorKind::Policy,
         format!(
             "the plugin imports what its step does not declare: {}",
-            names.join(", ")
+            listed(&names)
         ),
     );
     let mut hints: Vec<_> = undeclared
@@ -238,7 +237,15 @@ fn not_declared(undeclared: &[(&str, Name<'_>)]) -> Error {
     })
 }
 
-fn offers(name: &Name<'_>) -> Result<bool> {
+fn is_web(import: &str) -> bool {
+    Name::parse(import).is_some_and(|name| name.package == http::PACKAGE)
+}
+
+fn shown(import: &str) -> String {
+    format!("`{}`", harmless(import, NAME_BYTES))
+}
+
+fn is_offered(name: &Name<'_>) -> Result<bool> {
     if name.package == ACCESS {
         let known = matches!(name.interface, "objects" | "secrets");
         return Ok(known && name.version == ACCESS_VERSION);
@@ -260,10 +267,14 @@ fn add(
     linker: &mut Linker<State>,
     import: &str,
     name: &Name<'_>,
+    web: bool,
     imported: &ComponentInstance,
 ) -> wasmtime::Result<()> {
     let engine = linker.engine().clone();
     let mut instance = linker.instance(import)?;
+    if web && http::add(&mut instance, name.package, name.interface)? {
+        return Ok(());
+    }
     match (name.package, name.interface) {
         (PACKAGE, "input") => host::add_input(&mut instance),
         (PACKAGE, "output") => host::add_output(&mut instance),
@@ -276,16 +287,17 @@ fn add(
     }
 }
 
-fn not_offered(unknown: &[String]) -> Error {
-    let mut names = unknown
-        .iter()
-        .take(NAMES)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    if let Some(more) = unknown.len().checked_sub(NAMES).filter(|more| *more > 0) {
-        names = format!("{names} and {more} more");
+/// The first names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let first = names.get(..NAMES).unwrap_or(names).join(", ");
+    match names.len().checked_sub(NAMES).filter(|more| *more > 0) {
+        Some(more) => format!("{first} and {more} more"),
+        None => first,
     }
+}
+
+fn not_offered(unknown: &[String]) -> Error {
+    let names = listed(unknown);
     Error::new(
         ErrorKind::Plugin,
         format!("the plugin imports what is not offered: {names}"),

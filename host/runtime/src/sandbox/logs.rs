@@ -1,7 +1,7 @@
 //! What an instance says: log messages and standard output, made harmless and kept short.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::limits::GuestLimits;
 
@@ -56,6 +56,20 @@ const LAST_WORDS_BYTES: usize = 1024;
 pub(super) enum Stream {
     Out,
     Err,
+}
+
+/// The messages of one instance, for its store and for the streams in it.
+#[derive(Clone)]
+pub(super) struct SharedLogs(Arc<Mutex<Logs>>);
+
+impl SharedLogs {
+    pub(super) fn new(logs: Logs) -> Self {
+        Self(Arc::new(Mutex::new(logs)))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Logs> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The messages of one instance.

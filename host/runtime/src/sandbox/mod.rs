@@ -16,6 +16,7 @@ mod engine;
 mod fault;
 mod hash;
 mod host;
+mod http;
 mod instance;
 mod link;
 mod logs;
@@ -33,8 +34,8 @@ mod wasi;
 mod tests;
 
 pub use access::{
-    Access, Folder, ObjectError, ObjectInfo, ObjectPage, Objects, Offers, SecretError, Secrets,
-    Writer,
+    Access, Folder, HttpAnswer, HttpError, HttpRequest, HttpTimes, ObjectError, ObjectInfo,
+    ObjectPage, Objects, Offers, Outgoing, SecretError, Secrets, Writer,
 };
 pub use compiler::{Compiler, compile};
 pub use instance::{Bound, Emitted, Instance, InstanceContext, Produced, Rejection};

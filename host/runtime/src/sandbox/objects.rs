@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::task::JoinHandle;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
     ComponentType, LinkerInstance, Lower, Resource, ResourceTable, ResourceType, WasmList,
@@ -116,14 +117,14 @@ enum SecretFailure {
 /// Defines `secrets`.
 pub(super) fn add_secrets(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
     interface.func_wrap("read", |mut store: Store<'_>, (name,): (String,)| {
-        let state = store.data_mut();
-        state.count_host_call()?;
         let denied = || SecretError::Denied("the step reads no secrets".to_owned());
-        let secrets = state.access.secrets.clone();
-        let answer = match secrets {
-            Some(secrets) if name.len() <= PATH_BYTES_MAX => secrets.read(&name),
-            _ => Err(denied()),
-        };
+        let secrets = store.data().access.secrets.clone();
+        let answer = during(&mut store, async move {
+            match secrets {
+                Some(secrets) if name.len() <= PATH_BYTES_MAX => secrets.read(&name),
+                _ => Err(denied()),
+            }
+        })?;
         Ok((answer.map_err(|error| match error {
             SecretError::Denied(text) => SecretFailure::Denied(text),
             SecretError::Unavailable(text) => SecretFailure::Unavailable(text),
@@ -303,14 +304,30 @@ fn take(
     Ok(store.data_mut().open.0.get_mut(this)?.0.take())
 }
 
-/// Waits for `work` in the guest's name, as long as the guest may go on.
-fn during<T>(store: &mut Store<'_>, work: impl Future<Output = T>) -> Result<T> {
+/// Has `work` done in the guest's name, and waits for it as long as the guest may go on.
+///
+/// It is done on a thread of the runtime: a guest that may wait runs on a stack of its own, on which the policy engine,
+/// which looks how much of the thread's stack is left, would refuse to decide.
+fn during<T: Send + 'static>(
+    store: &mut Store<'_>,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T> {
     let start = Instant::now();
     let state = store.data_mut();
     state.count_host_call()?;
     let runtime = state.access.runtime.clone();
     let runtime = runtime.ok_or_else(|| Error::internal("a guest waits without a runtime"))?;
-    let done = wait(&runtime, work, || state.may_continue())?;
+    let mut task = Task(runtime.spawn(work));
+    let done = wait(&runtime, &mut task.0, || state.may_continue())?;
     state.call.host_time += start.elapsed();
-    Ok(done)
+    done.map_err(|error| Error::internal("what a guest asked for failed").source(error))
+}
+
+/// Work that ends where nobody waits for it any more.
+struct Task<T>(JoinHandle<T>);
+
+impl<T> Drop for Task<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }

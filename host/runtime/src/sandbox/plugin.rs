@@ -84,7 +84,7 @@ impl Sandbox {
         })))
     }
 
-    /// Makes a plugin of a component, from the cache where it is there.
+    /// Makes a plugin of a component, from the cache where it is there; nothing beyond columns and messages is offered.
     ///
     /// A cache that cannot be written makes this slower, and is told by [`Plugin::cached`].
     ///
@@ -110,7 +110,7 @@ impl Sandbox {
     ) -> Result<Plugin> {
         let (component, digest, cached) = self.component(bytes, cancelled)?;
         let digest = hex::encode(digest);
-        let linker = link::link(&component, offers)?;
+        let (linker, waits) = link::link(&component, offers)?;
         let inspection = link::inspect(&component, &digest, bytes.len())?;
         let pre = linker
             .instantiate_pre(&component)
@@ -119,6 +119,7 @@ impl Sandbox {
         Ok(Plugin(Arc::new(Loaded {
             pre,
             exports,
+            waits,
             inspection,
             cached,
         })))
@@ -176,6 +177,8 @@ pub struct Plugin(Arc<Loaded>);
 struct Loaded {
     pre: InstancePre<State>,
     exports: Exports,
+    /// Whether its instances may wait, and so need stacks of their own.
+    waits: bool,
     inspection: Inspection,
     cached: Cached,
 }
@@ -231,7 +234,13 @@ impl Plugin {
     /// `Limit` where the guest needs more than it may have, `Trap` where its start function crashes,
     /// `Plugin` where its functions do not have the types of the contract.
     pub fn instantiate(&self, context: &InstanceContext) -> Result<Instance> {
-        Instance::new(&self.0.pre, &self.0.exports, context)
+        let Loaded {
+            pre,
+            exports,
+            waits,
+            ..
+        } = &*self.0;
+        Instance::new(pre, exports, *waits, context)
     }
 }
 

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
+use tokio::runtime::Handle;
 
 use super::access::Access;
-use super::logs::Logs;
+use super::http::Web;
+use super::logs::SharedLogs;
 use super::memory::MemoryMeter;
 use super::objects::Open;
 use super::plan::BoundPlan;
@@ -42,7 +44,7 @@ impl Phase {
 pub(super) struct State {
     pub(super) limits: GuestLimits,
     pub(super) memory: MemoryMeter,
-    pub(super) logs: Logs,
+    pub(super) logs: SharedLogs,
     pub(super) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(super) profile: Option<StepProfile>,
     pub(super) random: Random,
@@ -50,6 +52,10 @@ pub(super) struct State {
     pub(super) open: Open,
     pub(super) plan: Option<Arc<BoundPlan>>,
     pub(super) call: Call,
+    /// For guests that may wait.
+    pub(super) web: Web,
+    /// Where a guest that may wait does so; none has no stack of its own, and never waits.
+    pub(super) waits: Option<Handle>,
 }
 
 /// One call of the guest.
@@ -101,26 +107,31 @@ impl State {
         Ok(())
     }
 
+    /// Counts a call of a host function that is not ours and cannot fail: [`may_continue`](Self::may_continue) fails
+    /// in its place.
+    pub(super) fn count_library_call(&mut self) {
+        self.call.host_calls = self.call.host_calls.saturating_add(1);
+    }
+
     /// Whether the guest may go on; asked at every tick of the epoch.
     ///
     /// # Errors
     ///
-    /// `Cancelled`, or `Limit` where the time is over.
+    /// `Cancelled`, or `Limit` where the time is over or host functions were called too often.
     pub(super) fn may_continue(&self) -> Result<()> {
-        if (self.cancel)() {
-            return Err(Error::new(ErrorKind::Cancelled, "the run was cancelled"));
+        if self.call.host_calls > self.limits.host_calls {
+            return Err(fault::limit("host_calls", self.limits.host_calls));
         }
-        if self
-            .call
-            .deadline
-            .is_some_and(|deadline| Instant::now() >= deadline)
-        {
-            return Err(fault::limit(
-                "call_time",
-                format_args!("{:?}", self.limits.call_time),
-            ));
+        self.deadline().check()
+    }
+
+    /// What ends the current call, for whoever has no hold of the store while the guest runs.
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline {
+            cancel: Arc::clone(&self.cancel),
+            at: self.call.deadline,
+            time: self.limits.call_time,
         }
-        Ok(())
     }
 
     /// Counts what is about to be emitted, before anything is made of it.
@@ -137,6 +148,30 @@ impl State {
         call.emitted_bytes = call.emitted_bytes.saturating_add(bytes as u64);
         if call.emitted_bytes > limits.emit_bytes {
             return Err(fault::limit("emit_bytes", fault::bytes(limits.emit_bytes)));
+        }
+        Ok(())
+    }
+}
+
+/// When a call has to end.
+pub(super) struct Deadline {
+    cancel: Arc<dyn Fn() -> bool + Send + Sync>,
+    at: Option<Instant>,
+    time: Duration,
+}
+
+impl Deadline {
+    /// Whether the call may go on.
+    ///
+    /// # Errors
+    ///
+    /// `Cancelled`, or `Limit` where the time is over.
+    pub(super) fn check(&self) -> Result<()> {
+        if (self.cancel)() {
+            return Err(Error::new(ErrorKind::Cancelled, "the run was cancelled"));
+        }
+        if self.at.is_some_and(|at| Instant::now() >= at) {
+            return Err(fault::limit("call_time", format_args!("{:?}", self.time)));
         }
         Ok(())
     }

@@ -297,7 +297,7 @@ fn write(
     };
     // Owned, since the logs lie in the store as well.
     let contents = contents.as_le_slice(&store).to_vec();
-    store.data_mut().logs.stream(stream, &contents);
+    store.data().logs.lock().stream(stream, &contents);
     Ok((Ok(()),))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use super::access::SecretSource;
 use super::application::{Application, Source};
 use super::document::{self, Entry, Fields, Node, Problems, hint_at};
 use super::parameter::{Parameter, ParameterType, Value};
@@ -224,16 +225,7 @@ impl ApplicationFile {
         let (inputs, steps) = (filled("inputs"), filled("steps"));
         let (target, limits) = (filled("output"), filled("limits"));
         let secrets = filled("secrets");
-        let secrets = secrets
-            .as_ref()
-            .and_then(|entry| entry.value.table("the secrets", problems))
-            .unwrap_or_default();
-        too_many("secrets", secrets.len(), SECRETS_MAX, problems);
-        let secret_names: Vec<_> = secrets.iter().map(|entry| entry.key.as_str()).collect();
-        let read_secrets: Vec<_> = secrets
-            .iter()
-            .map(|entry| access::secret(entry, base, problems))
-            .collect();
+        let (secret_names, read_secrets) = read_secrets(secrets.as_ref(), base, problems);
 
         let inputs = inputs
             .as_ref()
@@ -281,7 +273,7 @@ impl ApplicationFile {
             description: self.description.clone(),
             tags: self.tags.clone(),
             parameters: BTreeMap::new(),
-            secrets: read_secrets.into_iter().collect::<Option<_>>()?,
+            secrets: read_secrets?,
             inputs: read_inputs.into_iter().collect::<Option<_>>()?,
             steps: read_steps.into_iter().collect::<Option<_>>()?,
             output: output?,
@@ -290,6 +282,24 @@ impl ApplicationFile {
         refuse_idle(&application, inputs, steps, problems);
         Some(application)
     }
+}
+
+/// The names of the secrets, all of them, and where they come from unless there is a problem.
+fn read_secrets<'a>(
+    entry: Option<&'a Entry>,
+    base: &Uri,
+    problems: &Problems,
+) -> (Vec<&'a str>, Option<BTreeMap<String, SecretSource>>) {
+    let entries = entry
+        .and_then(|entry| entry.value.table("the secrets", problems))
+        .unwrap_or_default();
+    too_many("secrets", entries.len(), SECRETS_MAX, problems);
+    let names = entries.iter().map(|entry| entry.key.as_str()).collect();
+    let read: Vec<_> = entries
+        .iter()
+        .map(|entry| access::secret(entry, base, problems))
+        .collect();
+    (names, read.into_iter().collect())
 }
 
 /// Inputs and steps whose rows go nowhere: they would silently not run.

@@ -5,7 +5,7 @@ use super::file::{malformed, read_name};
 use super::quantity::clip;
 use crate::error::{Error, Result};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 10] = [
     "name",
     "version",
     "language",
@@ -16,7 +16,11 @@ const KEYS: [&str; 9] = [
     "source",
     "module",
     "engine",
+    "access",
 ];
+
+/// What a component may import beside the contract: an interpreter imports all that it was built with.
+const ACCESS: [&str; 3] = ["objects", "secrets", "http"];
 
 /// The languages that a project's file may name. A project in Rust is a crate: its `Cargo.toml` says all this.
 const LANGUAGES: [&str; 6] = ["python", "javascript", "typescript", "go", "c", "cpp"];
@@ -82,6 +86,12 @@ impl PluginManifest {
         for key in ["source", "module", "engine"] {
             let _ = short(key);
         }
+        let _ = fields.or("access", Vec::<&str>::new(), |node| {
+            let words = ACCESS.map(|word| (word, word));
+            let names = node.array("an array of names", problems)?;
+            let read = names.iter().map(|name| name.choice(&words, problems));
+            read.collect::<Vec<_>>().into_iter().collect()
+        });
         Some(Self {
             name: name?,
             version: version?,
@@ -142,6 +152,17 @@ mod tests {
             "plugin.toml:4:1: unknown key `licence`",
         ] {
             assert!(text.contains(part), "{part} is not in:\n{text}");
+        }
+    }
+
+    #[test]
+    fn access_is_a_list_of_what_there_is() {
+        let with =
+            |list: &str| PluginManifest::parse(&format!("{GOOD}access = {list}\n"), "plugin.toml");
+        assert!(with("[\"objects\", \"http\"]").is_ok());
+        for list in ["[\"objects\", \"sockets\"]", "\"http\"", "[1]"] {
+            let error = with(list).unwrap_err().to_string();
+            assert!(error.contains("plugin.toml:4:"), "{list}:\n{error}");
         }
     }
 

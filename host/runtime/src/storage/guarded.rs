@@ -28,7 +28,7 @@ const REMEMBERED_MAX: usize = 100_000;
 /// * listing: `object:list` on the folder;
 /// * creating what is absent, and files of a run, whose names are its own: `object:create`;
 /// * writing whatever is there, or with [`Replaces`]: `object:overwrite`;
-/// * deleting: `object:delete`, but for what this run itself created;
+/// * deleting: `object:delete`, but for what this run itself may create and began to;
 /// * copying and renaming: refused, as nothing here does either.
 #[derive(Clone, Debug)]
 pub(super) struct Guarded {
@@ -117,10 +117,14 @@ impl Guarded {
         remembered.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn may_delete(&self, location: &Path) -> Result<()> {
+    /// Whether this run was allowed to create it, and began to.
+    fn created(&self, location: &Path) -> bool {
         let created = (Action::ObjectCreate, location.clone());
-        let is_ours = self.remembered().contains_key(&created);
-        if is_ours {
+        self.remembered().contains_key(&created)
+    }
+
+    fn may_delete(&self, location: &Path) -> Result<()> {
+        if self.created(location) {
             return Ok(());
         }
         self.ask::<act::ObjectDelete>(location)
@@ -173,7 +177,8 @@ impl Layer for Guarded {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        if matches!(options.mode, PutMode::Create) {
+        // A store that cannot create what is absent in one step is written to a second time.
+        if matches!(options.mode, PutMode::Create) || self.created(location) {
             self.ask::<act::ObjectCreate>(location)?;
         } else {
             self.ask::<act::ObjectOverwrite>(location)?;
@@ -218,3 +223,6 @@ impl Layer for Guarded {
         Err(refusal(Error::internal(message)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,11 +29,12 @@ const SUGGESTIONS_MAX: usize = 3;
 /// Fails if there is nothing, with the names that are most alike; or if there are too many.
 pub async fn list(place: &Place, pattern: Option<&str>) -> Result<Vec<ObjectMeta>> {
     let what = || place.uri.to_string();
+    let mut is_file = false;
     if pattern.is_none() && !place.uri.is_folder() && place.path.parts().next().is_some() {
         match place.store.head(&place.path).await {
             Ok(meta) => return Ok(vec![meta]),
             // It may be a folder that is written without its `/`.
-            Err(StoreError::NotFound { .. }) => {}
+            Err(StoreError::NotFound { .. }) => is_file = true,
             Err(error) => {
                 let error = storage_error(&what(), error);
                 // Who may read what is in a folder need not be allowed to ask whether it is a file.
@@ -49,7 +50,11 @@ pub async fn list(place: &Place, pattern: Option<&str>) -> Result<Vec<ObjectMeta
             return Err(Error::input(format!("`{}` does not exist", place.uri)));
         }
     }
-    let objects = list_below(place, pattern).await?;
+    let objects = match list_below(place, pattern).await {
+        // There is no such file, and who reads files need not be allowed to list folders.
+        Err(error) if is_file && error.kind() == ErrorKind::Policy => Vec::new(),
+        outcome => outcome?,
+    };
     if objects.is_empty() {
         Err(missing(place, pattern).await)
     } else {

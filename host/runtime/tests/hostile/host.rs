@@ -56,6 +56,7 @@ pub(crate) struct Host {
     pub(crate) memory: Arc<Memory>,
     pub(crate) logs: Arc<Lines>,
     pub(crate) cancel: Arc<AtomicBool>,
+    pub(crate) access: Access,
 }
 
 impl Default for Host {
@@ -70,6 +71,7 @@ impl Default for Host {
             memory: Arc::default(),
             logs: Arc::default(),
             cancel: Arc::default(),
+            access: Access::default(),
         }
     }
 }
@@ -83,7 +85,7 @@ impl Host {
             logs: Arc::clone(&self.logs) as _,
             cancel: Arc::new(move || cancel.load(Ordering::SeqCst)),
             profile: None,
-            access: Access::default(),
+            access: self.access.clone(),
         }
     }
 

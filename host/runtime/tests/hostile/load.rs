@@ -12,6 +12,12 @@ fn refused(bytes: &[u8]) -> String {
     shown(&error)
 }
 
+fn denied(bytes: &[u8]) -> String {
+    let error = sandbox().load(bytes).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Policy, "{error}");
+    shown(&error)
+}
+
 #[test]
 fn each_kind_of_wrong_file_is_named() {
     let module = wat::parse_str("(module)").unwrap();
@@ -138,7 +144,8 @@ fn another_version_of_the_contract_is_named_with_those_offered() {
 #[test]
 fn each_import_that_is_not_offered_is_named() {
     let imports = r#"
-        (import "wasi:http/outgoing-handler@0.2.0" (instance))
+        (import "wasi:keyvalue/store@0.2.0" (instance))
+        (import "sluicegate:access/files@0.1.0" (instance))
         (import "wasi:cli/environment@0.3.0" (instance (export "get-environment" (func))))
         (import "acme:secrets/store" (instance (export "get" (func))))
         (import "do-anything" (func))"#;
@@ -147,9 +154,23 @@ fn each_import_that_is_not_offered_is_named() {
         ..Guest::default()
     };
     insta::assert_snapshot!(refused(&guest.bytes()), @r#"
-    plugin: the plugin imports what is not offered: `wasi:http/outgoing-handler@0.2.0`, `wasi:cli/environment@0.3.0`, `acme:secrets/store`, `do-anything`
+    plugin: the plugin imports what is not offered: `wasi:keyvalue/store@0.2.0`, `sluicegate:access/files@0.1.0`, `wasi:cli/environment@0.3.0`, `acme:secrets/store`, `do-anything`
       hint: a transform gets columns, log messages and the base of WASI 0.2 (cli, io, clocks, random, filesystem, sockets); build it without what needs more
     "#);
+}
+
+#[test]
+fn each_import_that_a_step_does_not_declare_is_named_with_its_declaration() {
+    let imports = r#"
+        (import "sluicegate:access/objects@0.1.0" (instance))
+        (import "sluicegate:access/secrets@0.1.0" (instance))
+        (import "wasi:http/types@0.2.6" (instance))
+        (import "wasi:http/outgoing-handler@0.2.6" (instance))"#;
+    let guest = Guest {
+        imports: imports.to_owned(),
+        ..Guest::default()
+    };
+    insta::assert_snapshot!(denied(&guest.bytes()), @"");
 }
 
 #[test]

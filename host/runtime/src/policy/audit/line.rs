@@ -8,15 +8,16 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Record, deciding};
 use crate::error::{Error, Result};
+use crate::policy::{Decision, RESOURCE_BYTES_MAX, TEXT_BYTES_MAX};
 
 /// The version of the format, which each head says.
 pub const FORMAT: u32 = 1;
 
 /// Bytes of a line: all texts at their longest, each character of them escaped.
-pub const LINE_BYTES_MAX: usize = 128 * 1024;
+pub const LINE_BYTES_MAX: usize = 256 * 1024;
 
-/// Characters of a text that a line keeps of it: of a resource all, as it may have 1,200 bytes.
-const TEXT_CHARS_MAX: usize = 1_200;
+/// Bytes that a line keeps of a resource, as it is shown: all.
+const RESOURCE_SHOWN_MAX: usize = RESOURCE_BYTES_MAX + 64;
 
 /// Statements of a decision that a line names, and failures: more of them say nothing else.
 const STATEMENTS_TOLD: usize = 8;
@@ -96,11 +97,24 @@ pub struct Deciding {
     pub place: String,
 }
 
+impl Deciding {
+    /// The statements that decided: those that deny, or else, of what is allowed, those that allow.
+    #[must_use]
+    pub fn of(decision: &Decision) -> Vec<Self> {
+        let by = deciding(decision).take(STATEMENTS_TOLD);
+        by.map(|(layer, statement)| Self {
+            layer: layer.to_string(),
+            sid: cut(&statement.sid),
+            place: cut(&statement.place),
+        })
+        .collect()
+    }
+}
+
 impl Decided {
     /// What a line keeps of a decision; long texts are cut.
     pub(super) fn new(record: &Record<'_>) -> Self {
         let decision = record.decision;
-        let by = deciding(decision).take(STATEMENTS_TOLD);
         let context = record.request.context.entries();
         let missing = decision.missing();
         let errors = decision.errors.iter().take(STATEMENTS_TOLD);
@@ -108,30 +122,30 @@ impl Decided {
             principal: cut(&record.principal.to_string()),
             step: record.step.map(cut),
             action: record.request.action().to_string(),
-            resource: cut(&record.request.resource().to_string()),
+            resource: shorten(&record.request.resource().to_string(), RESOURCE_SHOWN_MAX),
             context: context
                 .filter(|(key, _)| *key != "time:now")
                 .map(|(key, value)| (key.to_owned(), cut(&value)))
                 .collect(),
             allowed: decision.allowed,
-            by: by
-                .map(|(layer, statement)| Deciding {
-                    layer: layer.to_string(),
-                    sid: cut(&statement.sid),
-                    place: cut(&statement.place),
-                })
-                .collect(),
+            by: Deciding::of(decision),
             missing: missing.iter().map(ToString::to_string).collect(),
             errors: errors.map(|error| cut(error)).collect(),
         }
     }
 }
 
+/// As much of a text as a condition could compare with.
 fn cut(text: &str) -> String {
-    match text.char_indices().nth(TEXT_CHARS_MAX) {
-        Some((at, _)) => text.get(..at).unwrap_or_default().to_owned() + "…",
-        None => text.to_owned(),
+    shorten(text, TEXT_BYTES_MAX)
+}
+
+fn shorten(text: &str, bytes: usize) -> String {
+    if text.len() <= bytes {
+        return text.to_owned();
     }
+    let end = text.floor_char_boundary(bytes);
+    text.get(..end).unwrap_or_default().to_owned() + "…"
 }
 
 /// A line and what ties it to the others.

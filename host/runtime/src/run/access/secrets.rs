@@ -77,7 +77,16 @@ fn uses(step: &Step, name: &str) -> bool {
         || headers.into_iter().any(|header| header.secret == name)
 }
 
-async fn fetch(source: &SecretSource, options: &Options, guard: &Guard) -> Result<String> {
+/// The value of a secret.
+///
+/// # Errors
+///
+/// As [`Vault::open`].
+pub(in crate::run) async fn fetch(
+    source: &SecretSource,
+    options: &Options,
+    guard: &Guard,
+) -> Result<String> {
     let bytes = match source {
         SecretSource::Environment(variable) => {
             let value = options.environment.get(variable);

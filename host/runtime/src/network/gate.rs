@@ -1,0 +1,108 @@
+//! Whether a request is let through, and to which addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::address::special;
+use super::rule::{Rule, Target};
+use crate::error::{Error, ErrorKind, Result};
+use crate::policy::{
+    Action, Context, Decision, Granted, Guard, Layer, Request, Resource, StatementRef, Verdict, act,
+};
+
+/// Ordinary addresses, far from each other: a statement that allows them does not speak of special ones.
+const ORDINARY: [IpAddr; 4] = [
+    IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)),
+    IpAddr::V4(Ipv4Addr::new(185, 199, 108, 153)),
+    IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111)),
+    IpAddr::V6(Ipv6Addr::new(
+        0x2a00, 0x1450, 0x4001, 0x801, 0, 0, 0, 0x200e,
+    )),
+];
+
+/// Asks the policies.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    /// Decides in the name of the run, asked by the step.
+    pub guard: Guard,
+    /// Whether somebody else than the application wrote policies. Then a special address has to be declared by the
+    /// step *and* named by a statement that grants: one that allows this address, and no ordinary one. So neither
+    /// `allow network:http on host:*` opens a private network to whoever writes applications, nor does a condition
+    /// that only excludes some ranges. Without such policies the step's declaration is enough.
+    pub has_policies: bool,
+}
+
+impl Gate {
+    /// Decides about a request to one address.
+    ///
+    /// # Errors
+    ///
+    /// `Policy` where it is denied.
+    pub(super) fn grant(
+        &self,
+        target: &Target,
+        rule: &Rule,
+        address: IpAddr,
+    ) -> Result<Granted<act::NetworkHttp>> {
+        let address = address.to_canonical();
+        let kind = special(address);
+        if let Some(what) = kind.filter(|_| !rule.covers(address)) {
+            let hint = format!(
+                "where that is meant, add `addresses = [\"{address}\"]` to the step's rule for this host"
+            );
+            return Err(prohibited(target, address, what).hint(hint));
+        }
+        let resource = target.resource();
+        let context = context(target, address)?;
+        let host = Resource::parse(&resource, Action::NetworkHttp)?;
+        let granted = self.guard.grant::<act::NetworkHttp>(host, context)?;
+        match kind {
+            Some(what) if self.has_policies && !self.names(target, granted.decision())? => {
+                let hint = format!(
+                    "where that is meant, a policy has to say so: allow `network:http` on `{resource}` with the \
+                     condition that `network:address` is in `{address}`"
+                );
+                Err(prohibited(target, address, what).hint(hint))
+            }
+            _ => Ok(granted),
+        }
+    }
+
+    /// Whether a statement that grants does so for the sake of this address.
+    fn names(&self, target: &Target, decision: &Decision) -> Result<bool> {
+        let mut naming: Vec<StatementRef> = granting(decision).cloned().collect();
+        for ordinary in ORDINARY {
+            let context = context(target, ordinary)?;
+            let request = Request::new(Action::NetworkHttp, &target.resource(), context)?;
+            let decision = self.guard.snapshot().decide(&request);
+            let general: Vec<_> = granting(&decision).collect();
+            naming.retain(|statement| !general.contains(&statement));
+        }
+        Ok(!naming.is_empty())
+    }
+}
+
+/// The statements that allow, of the layers that grant.
+fn granting(decision: &Decision) -> impl Iterator<Item = &StatementRef> {
+    let layers = decision.layers.iter().filter(|of| {
+        matches!(of.layer, Layer::Identity | Layer::Resource) && of.verdict == Verdict::Allows
+    });
+    layers.flat_map(|of| &of.statements)
+}
+
+fn context(target: &Target, address: IpAddr) -> Result<Context> {
+    let action = Action::NetworkHttp;
+    Context::default()
+        .with(action, "network:scheme", target.scheme())?
+        .with(action, "network:port", &target.port.to_string())?
+        .with(action, "network:method", &target.method)?
+        .with(action, "network:path", &target.path)?
+        .with(action, "network:address", &address.to_string())?
+        .with(action, "network:tls", &target.tls.to_string())
+}
+
+fn prohibited(target: &Target, address: IpAddr, what: &str) -> Error {
+    let host = &target.host;
+    let message =
+        format!("`{target}` is denied: `{host}` is at {address}, which is special ({what})");
+    Error::new(ErrorKind::Policy, message).fact("resource", target.resource())
+}

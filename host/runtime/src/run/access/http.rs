@@ -1,0 +1,126 @@
+//! Requests over HTTP: joins what a guest asks for, in the sandbox, to what sends it, in `network`.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::{Reach, Vault};
+use crate::error::{Error, Result};
+use crate::network::{
+    Client, Denials, Failure, Gate, HeaderSecrets, Means, Rule, SystemResolver, Times,
+};
+use crate::policy::{Action, Context, Guard, Resource, act};
+use crate::run::open::read_file;
+use crate::sandbox::{HttpAnswer, HttpError, HttpRequest, HttpTimes, Outgoing};
+use crate::spec::HttpRule;
+use crate::storage::Stores;
+
+/// Bytes of a file of certificates: all public authorities have a quarter of it.
+const CERTIFICATES_BYTES_MAX: u64 = 1 << 20;
+
+/// Sends the requests of a step that declares `rules`.
+///
+/// # Errors
+///
+/// Fails where a rule is malformed, or its `ca_file` cannot be read.
+pub(super) async fn outgoing(
+    rules: &[HttpRule],
+    guard: Guard,
+    reach: &Reach<'_>,
+) -> Result<Arc<dyn Outgoing>> {
+    let mut ready = Vec::new();
+    for rule in rules {
+        ready.push(trusting(rule, reach.stores).await?);
+    }
+    let means = Means {
+        gate: Gate {
+            guard: guard.clone(),
+            has_policies: reach.has_policies,
+        },
+        secrets: Arc::new(Used {
+            guard: guard.clone(),
+            vault: Arc::clone(reach.vault),
+        }),
+        denials: Arc::new(Kept(guard)),
+        resolver: Arc::new(SystemResolver),
+        budget: Arc::clone(reach.budget),
+    };
+    Ok(Arc::new(Sender(Client::new(ready, means))))
+}
+
+/// A rule with what is in its `ca_file`.
+///
+/// # Errors
+///
+/// As [`outgoing`].
+pub(in crate::run) async fn trusting(rule: &HttpRule, stores: &Stores) -> Result<Rule> {
+    let authorities = match &rule.ca_file {
+        Some(uri) => Some(read_file(stores, uri, CERTIFICATES_BYTES_MAX).await?),
+        None => None,
+    };
+    Rule::new(rule, authorities.as_deref())
+}
+
+/// Secrets that go into headers, each asked about for each host.
+struct Used {
+    guard: Guard,
+    vault: Arc<Vault>,
+}
+
+impl HeaderSecrets for Used {
+    fn header(&self, secret: &str, host: &str) -> Result<String> {
+        let resource = Resource::parse(&format!("secret:{secret}"), Action::SecretUse)?;
+        let context = Context::default().with(Action::SecretUse, "secret:host", host)?;
+        self.guard.grant::<act::SecretUse>(resource, context)?;
+        let value = self.vault.get(secret).map(str::to_owned);
+        value.ok_or_else(|| Error::internal(format!("the secret `{secret}` was not fetched")))
+    }
+}
+
+struct Kept(Guard);
+
+impl Denials for Kept {
+    fn denied(&self, error: &Error) {
+        self.0.keep(error);
+    }
+}
+
+struct Sender(Client);
+
+#[async_trait]
+impl Outgoing for Sender {
+    fn is_forbidden_header(&self, name: &str) -> bool {
+        self.0.is_forbidden_header(name)
+    }
+
+    async fn send(&self, request: HttpRequest, times: HttpTimes) -> Result<HttpAnswer, HttpError> {
+        let times = Times {
+            connect: times.connect,
+            first_byte: times.first_byte,
+            between_bytes: times.between_bytes,
+        };
+        let answer = self.0.send(request, times).await?;
+        Ok(HttpAnswer::new(answer))
+    }
+}
+
+impl From<Failure> for HttpError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Denied => Self::Denied,
+            Failure::Name => Self::Name,
+            Failure::Refused => Self::Refused,
+            Failure::ConnectTimeout => Self::ConnectTimeout,
+            Failure::Connections => Self::Connections,
+            Failure::Certificate => Self::Certificate,
+            Failure::Tls => Self::Tls,
+            Failure::ReadTimeout => Self::ReadTimeout,
+            Failure::Ended => Self::Ended,
+            Failure::Protocol => Self::Protocol,
+            Failure::RequestBody(most) => Self::RequestBody(most),
+            Failure::RequestTrailers => Self::RequestTrailers,
+            Failure::ResponseHead => Self::ResponseHead,
+            Failure::ResponseBody(most) => Self::ResponseBody(most),
+        }
+    }
+}

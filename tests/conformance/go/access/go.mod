@@ -1,0 +1,3 @@
+module access
+
+go 1.27
