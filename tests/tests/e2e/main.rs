@@ -22,6 +22,7 @@ mod hostile;
 mod ipc;
 mod jobs;
 mod languages;
+mod masks;
 mod order;
 mod output;
 mod peers;

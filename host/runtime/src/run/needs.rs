@@ -34,17 +34,11 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
             needs.file(uri, &format!("secret {name}"))?;
         }
         // A policy may have columns hashed with it.
-        needs.named(
-            Action::SecretUse,
-            &format!("secret:{name}"),
-            "masks of columns",
-        )?;
-        needs
-            .list
-            .iter_mut()
-            .next_back()
-            .into_iter()
-            .for_each(|need| need.optional = true);
+        let secret = Resource::parse(&format!("secret:{name}"), Action::SecretUse)?;
+        needs.list.push(Need {
+            optional: true,
+            ..Need::one(Action::SecretUse, secret, "masks of columns")
+        });
     }
     needs.output(&application.output.uri, application.output.mode)?;
     let log = Resource::parse("log:run", Action::LogWrite)?;
