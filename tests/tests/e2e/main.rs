@@ -24,6 +24,7 @@ mod http;
 mod ipc;
 mod jobs;
 mod languages;
+mod masks;
 mod order;
 mod output;
 mod peers;

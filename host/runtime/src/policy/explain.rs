@@ -166,6 +166,7 @@ impl Snapshot {
                         statement: StatementRef {
                             sid: statement.sid.clone(),
                             place: statement.place.clone(),
+                            mask: None,
                         },
                         layer,
                         differs,
