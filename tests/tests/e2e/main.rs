@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod access;
 mod authoring;
 mod compile;
 mod documents;
@@ -23,6 +24,7 @@ mod http;
 mod ipc;
 mod jobs;
 mod languages;
+mod masks;
 mod order;
 mod output;
 mod peers;

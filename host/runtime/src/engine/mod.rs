@@ -11,8 +11,10 @@ mod scan;
 mod sink;
 mod transform;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
 use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::MemoryPool;
@@ -25,17 +27,17 @@ use datafusion::prelude::SessionConfig;
 
 use self::error::from_datafusion;
 use self::memory::{GuestMemory, PeakPool};
-use self::scan::Table;
+use self::scan::{Masked, Table};
 pub use self::transform::RejectedRow;
 use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;
 use crate::sandbox::{Access, InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
 use crate::schedule::Workers;
-use crate::spec::{Input, Step};
+use crate::spec::{Input, InputFormat, Step};
 
 pub(crate) use self::plan::{Planned, StepFigures};
-pub(crate) use self::scan::Files;
+pub(crate) use self::scan::{ColumnMask, Files, HashKey};
 pub(crate) use self::sink::{Sink, WrittenFile};
 pub(crate) use datafusion::logical_expr::LogicalPlan;
 
@@ -85,28 +87,18 @@ impl Engine {
         })
     }
 
-    /// Starts a plan with the rows of `input`.
-    pub(crate) async fn scan(
-        &self,
-        index: usize,
-        input: &Input,
-        files: &Files,
-    ) -> Result<LogicalPlan> {
+    /// Finds the columns of `input`.
+    pub(crate) async fn open(&self, index: usize, input: &Input, files: &Files) -> Result<Opened> {
         let url =
             ObjectStoreUrl::parse(format!("input-{index}://files")).map_err(from_datafusion)?;
         let runtime = self.session.runtime_env();
         runtime.register_object_store(url.as_ref(), Arc::clone(&files.store));
         let partitions = self.workers.threads();
         let table = Table::open(input, files, url, &self.session, partitions).await?;
-        let source = provider_as_source(Arc::new(table));
-        LogicalPlanBuilder::scan_with_filters(
-            TableReference::bare(input.name.as_str()),
-            source,
-            None,
-            Vec::new(),
-        )
-        .and_then(LogicalPlanBuilder::build)
-        .map_err(from_datafusion)
+        Ok(Opened {
+            input: input.clone(),
+            table,
+        })
     }
 
     /// Puts `step` on top of a plan: binds its plugin to the plan's schema.
@@ -159,6 +151,56 @@ impl Engine {
     /// The most memory that the run's pool held at once, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         self.pool.peak() as u64
+    }
+}
+
+/// An input whose columns are known, and of which no row was read.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    input: Input,
+    table: Table,
+}
+
+impl Opened {
+    /// The names of its columns, those of the path included.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let schema = self.table.schema();
+        let fields = schema.fields().iter();
+        fields.map(|field| field.name().clone()).collect()
+    }
+
+    /// Starts a plan with its rows, in which nothing can be put below the masks.
+    pub(crate) fn scan(self, masks: &BTreeMap<String, ColumnMask>) -> Result<LogicalPlan> {
+        let name = self.input.name.as_str();
+        let masking = || format!("mask columns of input `{name}`");
+        self.refuse_probes(masks).with_context(masking)?;
+        let table: Arc<dyn TableProvider> = if masks.is_empty() {
+            Arc::new(self.table)
+        } else {
+            Arc::new(Masked::new(self.table, masks).with_context(masking)?)
+        };
+        let source = provider_as_source(table);
+        LogicalPlanBuilder::scan_with_filters(TableReference::bare(name), source, None, Vec::new())
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)
+    }
+
+    /// Nulls are not hashed: whoever says which texts are null could ask where one stands.
+    fn refuse_probes(&self, masks: &BTreeMap<String, ColumnMask>) -> Result<()> {
+        let InputFormat::Csv(options) = &self.input.format else {
+            return Ok(());
+        };
+        let hashes = masks
+            .values()
+            .any(|mask| matches!(mask, ColumnMask::Hash(_)));
+        if !hashes || options.nulls.iter().all(String::is_empty) {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Policy,
+            "`nulls` names texts, and a policy hashes a column",
+        )
+        .hint("leave `nulls` out: nulls are not hashed, so that it would tell where a text stands"))
     }
 }
 

@@ -6,13 +6,15 @@ use std::sync::LazyLock;
 
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{
-    EntityId, EntityTypeName, EntityUid, ParseError, Policy, PolicyId, PolicySet, Schema,
-    ValidationMode, Validator,
+    ActionConstraint, Effect, EntityId, EntityTypeName, EntityUid, ParseError, Policy, PolicyId,
+    PolicySet, Schema, ValidationMode, Validator,
 };
 use serde_json::Value;
 
 use super::STATEMENTS_MAX;
-use super::compile::NAMESPACE;
+use super::compile::{MASK, NAMESPACE};
+use super::mask::Mask;
+use super::vocabulary::Action;
 use crate::error::{Error, Result};
 use crate::spec::{Problems, clip};
 
@@ -162,10 +164,35 @@ fn read(piece: &str, number: usize) -> Result<(String, Value), Flaw> {
     if let Some((_, flaw)) = flaws.into_iter().next() {
         return Err(whole(flaw));
     }
+    if let Some(mask) = policy.annotation(MASK) {
+        Mask::parse(mask).map_err(whole)?;
+        if !denies_columns_alone(&policy) {
+            let message = "`@mask` stands at a policy that is no `forbid` of `column:read` alone";
+            return Err(whole(message.to_owned()));
+        }
+    }
     let tree = policy
         .to_json()
         .map_err(|cause| whole(first_line(&cause.to_string())))?;
     Ok((sid, tree))
+}
+
+/// Whether a policy denies an action, under whatever conditions.
+pub(super) fn may_deny(policy: &Policy, action: Action) -> bool {
+    let is = |uid: &EntityUid| uid.id().unescaped() == action.as_str();
+    let covers = match policy.action_constraint() {
+        ActionConstraint::Any => true,
+        ActionConstraint::Eq(uid) => is(&uid),
+        ActionConstraint::In(uids) => uids.iter().any(is),
+    };
+    covers && policy.effect() == Effect::Forbid
+}
+
+fn denies_columns_alone(policy: &Policy) -> bool {
+    let denied = Action::ALL
+        .iter()
+        .filter(|action| may_deny(policy, **action));
+    denied.eq([&Action::ColumnRead])
 }
 
 /// Where a syntax error stands.

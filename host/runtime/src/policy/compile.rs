@@ -9,6 +9,9 @@ use super::statement::{Effect, Statement};
 use super::variables::{Chunk, Scope, Unresolved};
 use super::vocabulary::{Action, Home, KeyType, ResourceKind};
 
+/// The annotation that says what is left of a column.
+pub(super) const MASK: &str = "mask";
+
 /// Before the name of every type.
 pub(super) const NAMESPACE: &str = "Sluice";
 
@@ -39,11 +42,19 @@ pub(super) fn compile(statement: &Statement, scope: Scope<'_>) -> Result<Vec<Val
                 "action": actions(&statement.actions_on(pattern)),
                 "resource": target,
                 "conditions": clauses,
-                "annotations": { "id": statement.sid },
+                "annotations": annotations(statement),
             }));
         }
     }
     Ok(trees)
+}
+
+fn annotations(statement: &Statement) -> Value {
+    let mut annotations = json!({ "id": statement.sid });
+    if let (Some(mask), Some(map)) = (&statement.mask, annotations.as_object_mut()) {
+        map.insert(MASK.to_owned(), json!(mask));
+    }
+    annotations
 }
 
 /// The syntax tree of a permit for anybody.

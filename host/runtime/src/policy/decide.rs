@@ -10,14 +10,17 @@ use cedar_policy::{
     RestrictedExpression,
 };
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Layer;
 use super::cedar::{self, uid};
 use super::file::{Placed, PolicyFile, statement_of};
+use super::mask::Mask;
 use super::principal::Principal;
-use super::request::Request;
+use super::request::{Context, Request};
 use super::resource::Resource;
 use super::variables::Scope;
+use super::vocabulary::Action;
 use crate::error::{Error, Result};
 
 /// Errors of one decision that are kept; the others are of no other kind.
@@ -30,11 +33,18 @@ pub struct StatementRef {
     pub sid: String,
     /// `file:line`.
     pub place: String,
+    /// What is left of a column that it denies, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mask: Option<Mask>,
 }
 
 impl fmt::Display for StatementRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.sid, self.place)
+        write!(f, "{} ({})", self.sid, self.place)?;
+        match &self.mask {
+            Some(mask) => write!(f, " with mask `{mask}`"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -75,7 +85,7 @@ pub struct Decision {
 }
 
 impl Decision {
-    fn new(layers: Vec<LayerResult>, errors: Vec<String>) -> Self {
+    fn new(action: Action, layers: Vec<LayerResult>, errors: Vec<String>) -> Self {
         let says = |layer, wanted| {
             let mut found = layers.iter().filter(|found| found.layer == layer);
             found.any(|found| found.verdict == wanted)
@@ -92,10 +102,29 @@ impl Decision {
         .into_iter()
         .all(|layer| allows(layer) || says(layer, Verdict::Absent));
         Self {
-            allowed: granted && bounded && !denied,
+            allowed: (action.is_given() || granted && bounded) && !denied,
             layers,
             errors,
         }
+    }
+
+    /// What is left of a column that may not be read: the strictest that any denying statement says, and nothing where
+    /// one says nothing of it or where something failed. None where the column may be read.
+    #[must_use]
+    pub fn mask(&self) -> Option<Mask> {
+        if self.allowed {
+            return None;
+        }
+        let failed = (!self.errors.is_empty()).then_some(Mask::Hide);
+        let denying = self.determining().into_iter();
+        let masks = denying.map(|statement| statement.mask.clone().unwrap_or(Mask::Hide));
+        Mask::strictest(masks.chain(failed)).or(Some(Mask::Hide))
+    }
+
+    /// Denies for a reason that is no statement's.
+    pub(super) fn refuse(&mut self, why: &str) {
+        self.allowed = false;
+        self.errors.push(why.to_owned());
     }
 
     /// The statements that decided: those that deny, or else those that allow.
@@ -209,6 +238,8 @@ impl Policies {
             entity,
             layers: BTreeMap::new(),
             failures: Vec::new(),
+            denies_columns: false,
+            named_columns: HashSet::new(),
         };
         let is_run = matches!(principal, Principal::Run(_));
         if is_run {
@@ -248,6 +279,10 @@ pub struct Snapshot {
     entity: Entity,
     layers: BTreeMap<Layer, LayerPolicies>,
     failures: Vec<String>,
+    /// Whether any statement may deny a column.
+    denies_columns: bool,
+    /// What statements are about that deny columns by their names.
+    named_columns: HashSet<Option<EntityUid>>,
 }
 
 impl Snapshot {
@@ -277,6 +312,7 @@ impl Snapshot {
                     let message =
                         format!("{}: deny `{}`: {}", statement.place, statement.sid, cause.0);
                     self.failures.push(message);
+                    self.denies_columns = true;
                     continue;
                 }
             };
@@ -284,15 +320,25 @@ impl Snapshot {
             layer.statements.push(StatementRef {
                 sid: statement.sid.clone(),
                 place: statement.place.clone(),
+                mask: statement.body.mask(),
             });
             for (number, tree) in trees.into_iter().enumerate() {
+                let names_column = names_column(&tree);
                 let policy = cedar::policy(&format!("{at}.{number}"), tree)?;
-                if may_be_about(&policy, &self.entity, &own) {
-                    let slice = layer.slices.entry(target_of(&policy)).or_default();
-                    slice
-                        .add(policy)
-                        .map_err(|cause| Error::internal(cause.to_string()))?;
+                if !may_be_about(&policy, &self.entity, &own) {
+                    continue;
                 }
+                let target = target_of(&policy);
+                if cedar::may_deny(&policy, Action::ColumnRead) {
+                    self.denies_columns = true;
+                    if names_column {
+                        self.named_columns.insert(target.clone());
+                    }
+                }
+                let slice = layer.slices.entry(target).or_default();
+                slice
+                    .add(policy)
+                    .map_err(|cause| Error::internal(cause.to_string()))?;
             }
         }
         Ok(())
@@ -319,8 +365,38 @@ impl Snapshot {
             errors.push(error.to_string());
         }
         errors.truncate(ERRORS_MAX);
-        Decision::new(layers, errors)
+        Decision::new(request.action, layers, errors)
     }
+
+    /// Whether any statement may deny a column.
+    #[must_use]
+    pub const fn denies_columns(&self) -> bool {
+        self.denies_columns
+    }
+
+    /// Whether a column of what lies in `folder` may be masked, whatever its name. Costs nothing where no statement
+    /// denies columns.
+    #[must_use]
+    pub fn may_mask(&self, folder: &Resource) -> bool {
+        // What cannot be asked about is masked.
+        self.denies_columns && self.masks(folder).unwrap_or(true)
+    }
+
+    fn masks(&self, folder: &Resource) -> Result<bool> {
+        let unnamed = Context::default();
+        let request = Request::on(Action::ColumnRead, folder.clone(), unnamed)?;
+        let question = Question::new(&self.entity, &request)?;
+        let mut targets = question.targets.iter();
+        let by_name = targets.any(|target| self.named_columns.contains(target));
+        // Statements that do not ask for the name say the same of all columns.
+        Ok(by_name || !self.decide(&request).allowed)
+    }
+}
+
+/// Whether the conditions of a policy speak of a column; rather yes than no.
+fn names_column(tree: &Value) -> bool {
+    tree.get("conditions")
+        .is_some_and(|conditions| conditions.to_string().contains("\"column\""))
 }
 
 const fn result(layer: Layer, verdict: Verdict) -> LayerResult {

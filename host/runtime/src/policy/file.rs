@@ -6,7 +6,8 @@ use cedar_policy::Policy;
 use serde_json::Value;
 
 use super::cedar::{self, Written};
-use super::compile::compile;
+use super::compile::{MASK, compile};
+use super::mask::Mask;
 use super::principal::check_name;
 use super::rule::Rule;
 use super::statement::Statement;
@@ -81,6 +82,18 @@ impl Body {
         match self {
             Self::Statement(statement) => compile(statement, scope),
             Self::Cedar(tree) => Ok(vec![tree.clone()]),
+        }
+    }
+
+    /// What is left of a column that it denies, where it says so.
+    pub(super) fn mask(&self) -> Option<Mask> {
+        match self {
+            Self::Statement(statement) => statement.mask.clone(),
+            Self::Cedar(tree) => {
+                let text = tree.get("annotations")?.get(MASK)?.as_str()?;
+                // It was read before; if it could not be, nothing is left.
+                Some(Mask::parse(text).unwrap_or(Mask::Hide))
+            }
         }
     }
 

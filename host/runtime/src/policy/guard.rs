@@ -24,6 +24,8 @@ pub struct Guard {
     shared: Arc<Shared>,
     /// The step whose transform asks, if one does.
     step: Option<Arc<str>>,
+    /// Whether objects are read as bytes, in which no column can be masked.
+    raw: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +47,7 @@ impl Guard {
                 denials,
             }),
             step: None,
+            raw: false,
         }
     }
 
@@ -59,12 +62,21 @@ impl Guard {
         Ok(Self::new(snapshot, Arc::new(Unaudited)))
     }
 
-    /// The same, asked by the transform of a step.
+    /// The same, asked by the transform of a step, which gets objects as bytes.
     #[must_use]
     pub fn of_step(&self, step: &str) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             step: Some(step.into()),
+            ..self.of_bytes()
+        }
+    }
+
+    /// The same for who hands on the bytes of objects: none is read where a column may be masked.
+    #[must_use]
+    pub fn of_bytes(&self) -> Self {
+        Self {
+            raw: true,
+            ..self.clone()
         }
     }
 
@@ -81,7 +93,13 @@ impl Guard {
     /// As [`Snapshot::grant`]; and where the decision cannot be kept.
     pub fn grant<A: Act>(&self, resource: Resource, context: Context) -> Result<Granted<A>> {
         let request = Request::on(A::ACTION, resource, context)?;
-        let decision = self.shared.snapshot.decide(&request);
+        let mut decision = self.shared.snapshot.decide(&request);
+        let reads = decision.allowed && A::ACTION == Action::ObjectGet;
+        if self.raw && reads && self.shared.snapshot.may_mask(&request.resource.above()) {
+            decision.refuse(
+                "columns of what is in the folder may be masked, so that nothing in it is read as bytes",
+            );
+        }
         self.record(&request, &decision)?;
         let granted = self.shared.snapshot.prove(request, decision);
         granted.inspect_err(|error| self.keep(error))

@@ -10,6 +10,9 @@
 //! allowed = granted and bounded and not denied
 //! ```
 //!
+//! Columns are given with the object that they are in, and only taken away: for `column:read`, `allowed = not denied`,
+//! and a statement that denies it may leave a [`Mask`] of the column.
+//!
 //! What a decision allows is a [`Granted`], which only this module makes: code that demands one cannot be reached
 //! without a decision. Statements are compiled to Cedar and decided by it; no other module knows of that.
 
@@ -24,6 +27,7 @@ mod file;
 mod grant;
 mod guard;
 mod json;
+mod mask;
 mod need;
 mod principal;
 mod request;
@@ -45,6 +49,7 @@ pub use file::{GROUPS_MAX, MEMBERS_MAX, PolicyFile, Syntax};
 pub use grant::{Act, Granted};
 pub use guard::Guard;
 pub use json::JSON_DEPTH_MAX;
+pub use mask::Mask;
 pub use need::Need;
 pub use principal::{NAME_BYTES_MAX, Principal, RunIdentity};
 pub use request::{Context, Request};

@@ -86,6 +86,16 @@ impl Resource {
         Self::of_store(uri, key, true)
     }
 
+    /// The folder that an object lies in; the bucket itself where it is in none.
+    pub(super) fn above(&self) -> Self {
+        let end = self.name.rfind('/').unwrap_or(self.name.len());
+        Self {
+            kind: self.kind,
+            name: self.name.get(..end).unwrap_or_default().to_owned(),
+            folder: true,
+        }
+    }
+
     /// What has the name `name` in this folder.
     pub(super) fn inside(&self, name: &str) -> Result<Self> {
         let name = format!("{}/{name}", self.name);

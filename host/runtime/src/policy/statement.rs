@@ -1,6 +1,7 @@
 //! A statement as people write it, checked and not yet compiled.
 
 use super::condition::{self, Condition};
+use super::mask::Mask;
 use super::principal::Who;
 use super::resource::Pattern;
 use super::variables::{Scope, Unresolved, has_any};
@@ -8,12 +9,13 @@ use super::vocabulary::{Action, ResourceKind};
 use super::{Layer, VALUES_MAX};
 use crate::spec::{Fields, Kind, Node, Problems, clip, nearest};
 
-const KEYS: [&str; 6] = [
+const KEYS: [&str; 7] = [
     "sid",
     "effect",
     "principal",
     "action",
     "resource",
+    "mask",
     "condition",
 ];
 
@@ -46,6 +48,8 @@ pub(super) struct Statement {
     pub(super) principals: Vec<Who>,
     pub(super) actions: Vec<String>,
     pub(super) resources: Vec<String>,
+    /// What is left of a column that it denies; none where it says nothing of that.
+    pub(super) mask: Option<Mask>,
     pub(super) conditions: Vec<Condition>,
 }
 
@@ -81,6 +85,7 @@ impl Statement {
         let resources = fields
             .required("resource")
             .and_then(|node| each(node, problems, check_resource));
+        let mask = fields.or("mask", None, |node| read_mask(node, problems));
         let conditions = fields.or("condition", Vec::new(), |node| {
             condition::read(node, problems)
         });
@@ -90,6 +95,7 @@ impl Statement {
             principals: principals?,
             actions: actions?,
             resources: resources?,
+            mask: mask?,
             conditions: conditions?,
         };
         statement.check(node, problems).then_some(statement)
@@ -129,7 +135,17 @@ impl Statement {
                 fine = false;
             }
         }
+        if fine && self.mask.is_some() && !self.denies_columns_alone(&patterns) {
+            let message = "`mask` stands in a statement that denies another action than `column:read`, or that allows";
+            problems.add(&node.span, message);
+            fine = false;
+        }
         fine
+    }
+
+    fn denies_columns_alone(&self, patterns: &[Pattern]) -> bool {
+        let mut actions = patterns.iter().flat_map(|pattern| self.actions_on(pattern));
+        self.effect == Effect::Deny && actions.all(|action| action == Action::ColumnRead)
     }
 
     /// The resources, with variables replaced.
@@ -223,6 +239,12 @@ fn check_resource(text: &str) -> Result<String, String> {
     }
     Pattern::parse(&expanded)?;
     Ok(text.to_owned())
+}
+
+fn read_mask(node: &Node, problems: &Problems) -> Option<Option<Mask>> {
+    let mask = Mask::parse(&node.string(problems)?);
+    let mask = mask.map_err(|message| problems.add(&node.span, message));
+    mask.ok().map(Some)
 }
 
 fn read_sid(node: &Node, problems: &Problems) -> Option<String> {

@@ -118,6 +118,12 @@ impl fmt::Display for Action {
 }
 
 impl Action {
+    /// Whether it comes with another: columns with their object. Statements only take it away.
+    #[must_use]
+    pub const fn is_given(self) -> bool {
+        matches!(self, Self::ColumnRead)
+    }
+
     /// Whether it acts on a folder, not on one object in it.
     #[must_use]
     pub const fn takes_folder(self) -> bool {

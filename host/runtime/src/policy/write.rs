@@ -177,6 +177,7 @@ fn fields(statement: &Statement, layer: Layer) -> Vec<(&'static str, Value)> {
     }
     fields.push(("action", one_or_more(&statement.actions)));
     fields.push(("resource", one_or_more(&statement.resources)));
+    fields.extend(statement.mask.as_ref().map(|mask| ("mask", json!(mask))));
     fields
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use super::access::{self, Reach, Vault};
+use super::masks::{self, Masks};
 use super::open::{files_of, with_schema};
 use super::summary::{FileSummary, StepSummary, Summary};
 use super::{Options, needs, plugin_bytes, threads};
@@ -159,21 +160,7 @@ impl Execution {
 
     /// The plan of the application: its inputs, and its steps on top of them.
     async fn plan(&self) -> Result<LogicalPlan> {
-        let mut inputs = Vec::new();
-        let mut bytes = 0;
-        for (index, input) in self.application.inputs.iter().enumerate() {
-            let files = files_of(&self.stores, &input.name, &input.uri).await?;
-            bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
-            let input = with_schema(&self.stores, input.clone()).await?;
-            inputs.push(self.engine.scan(index, &input, &files).await?);
-        }
-        self.options
-            .progress
-            .bytes_total
-            .store(bytes, Ordering::Relaxed);
-        let vault = Vault::open(&self.application, &self.options, &self.guard).await?;
-        self.options.progress.logs().redact(vault.redactor());
-        let vault = Arc::new(vault);
+        let (inputs, vault) = self.inputs().await?;
         let mut steps: Vec<LogicalPlan> = Vec::new();
         for step in &self.application.steps {
             let below = source(&inputs, &steps, step.from)?;
@@ -208,6 +195,37 @@ impl Execution {
             steps.push(self.engine.transform(step, plugin, watch, below).await?);
         }
         source(&inputs, &steps, self.application.output.from)
+    }
+
+    /// The inputs as the run may see them, and its secrets.
+    async fn inputs(&self) -> Result<(Vec<LogicalPlan>, Arc<Vault>)> {
+        let (application, guard) = (&self.application, &self.guard);
+        let mut opened = Vec::new();
+        let mut bytes = 0;
+        for (index, input) in application.inputs.iter().enumerate() {
+            let mut files = files_of(&self.stores, &input.name, &input.uri).await?;
+            bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
+            let folders = masks::folders(guard, &files, &self.options.environment)?;
+            files.discreet = !folders.is_empty();
+            let discreet = guard.snapshot().denies_columns();
+            let input = with_schema(&self.stores, input.clone(), discreet).await?;
+            let input = self.engine.open(index, &input, &files).await?;
+            let masks = Masks::decide(guard, &folders, &input.columns())?;
+            opened.push((input, masks));
+        }
+        let total = &self.options.progress.bytes_total;
+        total.store(bytes, Ordering::Relaxed);
+        let hashing = opened
+            .iter()
+            .flat_map(|(_, masks)| masks.secrets())
+            .collect();
+        let vault = Vault::open(application, &self.options, guard, &hashing).await?;
+        self.options.progress.logs().redact(vault.redactor());
+        let masked = opened
+            .into_iter()
+            .map(|(input, masks)| input.scan(&masks.ready(application, guard, &vault)?))
+            .collect::<Result<_>>()?;
+        Ok((masked, Arc::new(vault)))
     }
 
     /// Whether guests and compilers of this run are to stop.

@@ -4,6 +4,7 @@ mod access;
 mod check;
 mod execute;
 mod logs;
+mod masks;
 mod needs;
 mod open;
 mod probe;
@@ -108,13 +109,14 @@ pub async fn read(
 ) -> Result<Vec<RecordBatch>> {
     let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
     let files = files_of(&stores, &input.name, &input.uri).await?;
-    let input = with_schema(&stores, input).await?;
+    let input = with_schema(&stores, input, false).await?;
     first_rows(&input, &files, rows).await
 }
 
 async fn first_rows(input: &Input, files: &Files, rows: usize) -> Result<Vec<RecordBatch>> {
     let engine = Engine::new(&Limits::default(), 1)?;
-    let scan = engine.scan(0, input, files).await?;
+    let input = engine.open(0, input, files).await?;
+    let scan = input.scan(&BTreeMap::new())?;
     let plan = engine.plan(&scan).await?;
     let mut batches = Vec::new();
     let mut wanted = rows;

@@ -33,6 +33,12 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
         if let SecretSource::File(uri) = source {
             needs.file(uri, &format!("secret {name}"))?;
         }
+        // A policy may have columns hashed with it.
+        let secret = Resource::parse(&format!("secret:{name}"), Action::SecretUse)?;
+        needs.list.push(Need {
+            optional: true,
+            ..Need::one(Action::SecretUse, secret, "masks of columns")
+        });
     }
     needs.output(&application.output.uri, application.output.mode)?;
     let log = Resource::parse("log:run", Action::LogWrite)?;

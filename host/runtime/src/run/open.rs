@@ -28,11 +28,17 @@ pub(super) async fn files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<F
         objects,
         origin,
         local: uri.scheme() == Scheme::File,
+        discreet: false,
     })
 }
 
-/// `input` with the schema of its schema file, if it names one.
-pub(super) async fn with_schema(stores: &Stores, mut input: Input) -> Result<Input> {
+/// `input` with the schema of its schema file, if it names one. What is wrong with the file is told unless `discreet`:
+/// it could be a file of data.
+pub(super) async fn with_schema(
+    stores: &Stores,
+    mut input: Input,
+    discreet: bool,
+) -> Result<Input> {
     let source = match &mut input.format {
         InputFormat::Csv(options) => &mut options.schema,
         InputFormat::Json(options) => &mut options.schema,
@@ -43,7 +49,15 @@ pub(super) async fn with_schema(stores: &Stores, mut input: Input) -> Result<Inp
         let bytes = bytes.with_context(|| format!("read the schema of input `{}`", input.name))?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| Error::input(format!("the schema file `{uri}` is not UTF-8")))?;
-        *source = SchemaSource::Explicit(parse_schema(text, &uri.to_string())?);
+        let schema = parse_schema(text, &uri.to_string());
+        let schema = schema.map_err(|error| {
+            if !discreet {
+                return error;
+            }
+            Error::input(format!("`{uri}` is no schema file"))
+                .hint("what is wrong with it is not shown, as policies mask columns of data")
+        });
+        *source = SchemaSource::Explicit(schema?);
     }
     Ok(input)
 }

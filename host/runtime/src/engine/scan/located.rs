@@ -22,6 +22,7 @@ use futures::{FutureExt as _, StreamExt, TryStreamExt};
 
 use super::decompress::TextStore;
 use super::diagnose::{Diagnosis, Start, located};
+use super::names::discreet;
 use crate::engine::MORSEL_ROWS;
 use crate::engine::error::{from_datafusion, to_datafusion};
 use crate::error::Error;
@@ -40,16 +41,24 @@ pub(super) struct Located {
     inner: Arc<dyn FileSource>,
     origin: Arc<str>,
     diagnosis: Diagnosis,
+    /// Whether errors tell no values.
+    discreet: bool,
     /// How text is compressed; None for formats that are not text.
     text: Option<Compression>,
 }
 
 impl Located {
-    pub(super) fn new(inner: Arc<dyn FileSource>, origin: &str, diagnosis: Diagnosis) -> Self {
+    pub(super) fn new(
+        inner: Arc<dyn FileSource>,
+        origin: &str,
+        diagnosis: Diagnosis,
+        discreet: bool,
+    ) -> Self {
         Self {
             inner,
             origin: origin.into(),
             diagnosis,
+            discreet,
             text: None,
         }
     }
@@ -98,6 +107,7 @@ impl FileSource for Located {
             schema: Arc::clone(self.inner.table_schema().file_schema()),
             origin: Arc::clone(&self.origin),
             diagnosis: self.diagnosis,
+            discreet: self.discreet,
             store,
         }))
     }
@@ -158,6 +168,7 @@ struct LocatedFiles {
     schema: SchemaRef,
     origin: Arc<str>,
     diagnosis: Diagnosis,
+    discreet: bool,
     store: Arc<dyn ObjectStore>,
 }
 
@@ -178,6 +189,7 @@ impl Morselizer for LocatedFiles {
             },
             schema: Arc::clone(&self.schema),
             diagnosis: self.diagnosis,
+            discreet: self.discreet,
             store: Arc::clone(&self.store),
         });
         let inner = place.guard(|| self.inner.plan_file(file))?;
@@ -191,6 +203,7 @@ struct Place {
     start: Start,
     schema: SchemaRef,
     diagnosis: Diagnosis,
+    discreet: bool,
     store: Arc<dyn ObjectStore>,
 }
 
@@ -199,13 +212,21 @@ impl Place {
     fn guard<T>(&self, work: impl FnOnce() -> DfResult<T>) -> DfResult<T> {
         let done = std::panic::catch_unwind(AssertUnwindSafe(work));
         let done = done.unwrap_or_else(|_| Err(to_datafusion(damaged())));
-        done.map_err(|error| to_datafusion(located(from_datafusion(error), &self.start.name)))
+        done.map_err(|error| self.told(located(from_datafusion(error), &self.start.name)))
     }
 
     async fn explain(&self, error: DataFusionError) -> DataFusionError {
         let (diagnosis, store) = (self.diagnosis, self.store.as_ref());
         let explained = diagnosis.explain(error, &self.start, &self.schema, store);
-        to_datafusion(explained.await)
+        self.told(explained.await)
+    }
+
+    fn told(&self, error: Error) -> DataFusionError {
+        to_datafusion(if self.discreet {
+            discreet(error)
+        } else {
+            error
+        })
     }
 }
 

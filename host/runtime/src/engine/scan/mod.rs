@@ -9,7 +9,9 @@ mod hive;
 mod ipc;
 mod json;
 mod located;
+mod mask;
 mod merge;
+mod names;
 mod parquet;
 mod schema;
 mod source;
@@ -38,6 +40,8 @@ use self::csv::Csv;
 use self::ipc::Ipc;
 use self::json::Json;
 use self::located::Located;
+pub(super) use self::mask::Masked;
+pub(crate) use self::mask::{ColumnMask, HashKey};
 use self::source::Source;
 use crate::error::{Error, Result};
 use crate::spec::{Compression, Input, InputFormat, SchemaSource};
@@ -51,6 +55,8 @@ pub(crate) struct Files {
     pub(crate) origin: String,
     /// Whether reading a byte twice costs next to nothing, as on a local disk.
     pub(crate) local: bool,
+    /// Whether policies may mask columns: messages then repeat no values, and the names of columns are the files' own.
+    pub(crate) discreet: bool,
 }
 
 impl Files {
@@ -77,8 +83,14 @@ impl Table {
         session: &dyn Session,
         partitions: usize,
     ) -> Result<Self> {
+        if files.discreet {
+            names::check_options(input)?;
+        }
         let hive = hive::Columns::new(&input.partitions, &files.objects)?;
         let file_schema = schema::of(input, files, session).await?;
+        if files.discreet {
+            names::check(input, files, &file_schema).await?;
+        }
         refuse_duplicates(&file_schema)?;
         refuse_types(&file_schema)?;
         hive.refuse_stored(&file_schema)?;
@@ -171,7 +183,7 @@ async fn file_source(
         }
     };
     let diagnosis = diagnose::Diagnosis::new(&input.format);
-    let located = Located::new(source, origin, diagnosis);
+    let located = Located::new(source, origin, diagnosis, files.discreet);
     Ok(Arc::new(match text_compression(&input.format) {
         Some(compression) => located.decompress(compression),
         None => located,

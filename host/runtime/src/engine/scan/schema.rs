@@ -17,6 +17,7 @@ use futures::TryStreamExt;
 use super::csv::null_pattern;
 use super::decompress::TextStore;
 use super::merge::{self, Found, Types};
+use super::names::discreet;
 use super::{Files, ipc, parquet, text_compression};
 use crate::error::{Error, Result};
 use crate::spec::{Compression, CsvOptions, Input, InputFormat, JsonOptions, SchemaSource};
@@ -63,18 +64,22 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
         }
     };
     for object in files.objects.iter().take(INFER_FILES_MAX) {
-        let text = head(input, files, object).await?;
+        let text = head(input, files, object, INFER_BYTES_MAX).await?;
         let (schema, seen) = match &input.format {
             InputFormat::Csv(options) => csv(options, &text, rows),
             InputFormat::Json(options) => json(options, &text, rows),
             InputFormat::Parquet | InputFormat::Arrow => break,
         }
         .map_err(|error| {
-            Error::input(arrow_text(&error))
-                .context(format!(
-                    "infer the schema of `{}{}`",
-                    files.origin, object.location
-                ))
+            let name = files.name(object);
+            let error = Error::input(arrow_text(&error)).fact("file", &name);
+            let error = if files.discreet {
+                discreet(error)
+            } else {
+                error
+            };
+            error
+                .context(format!("infer the schema of `{name}`"))
                 .hint("declare it with `schema` or `schema_file`")
         })?;
         schemas.push(Found {
@@ -105,8 +110,13 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
     Ok(merged)
 }
 
-/// The first bytes of a file, uncompressed, cut behind a whole line.
-async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u8>> {
+/// At most `bytes_max` first bytes of a file, uncompressed, cut behind a whole line.
+pub(super) async fn head(
+    input: &Input,
+    files: &Files,
+    object: &ObjectMeta,
+    bytes_max: usize,
+) -> Result<Vec<u8>> {
     let failed = |error| {
         let name = files.name(object);
         storage_error(&name, error)
@@ -124,13 +134,13 @@ async fn head(input: &Input, files: &Files, object: &ObjectMeta) -> Result<Vec<u
     let found = store.get_opts(&object.location, options).await;
     let mut chunks = found.map_err(failed)?.into_stream();
     let mut text = Vec::new();
-    while text.len() < INFER_BYTES_MAX {
+    while text.len() < bytes_max {
         match chunks.try_next().await.map_err(failed)? {
             Some(chunk) => text.extend_from_slice(&chunk),
             None => return Ok(text),
         }
     }
-    text.truncate(INFER_BYTES_MAX);
+    text.truncate(bytes_max);
     let line_end = memchr::memrchr(b'\n', &text).map_or(text.len(), |at| at + 1);
     text.truncate(line_end);
     Ok(text)

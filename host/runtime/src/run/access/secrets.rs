@@ -1,6 +1,6 @@
 //! Secrets of a run: where they come from, who may see them, and what must never be shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ impl fmt::Debug for Vault {
 }
 
 impl Vault {
-    /// Fetches the secrets that the steps of `application` use.
+    /// Fetches the secrets that the steps of `application` use, and those that columns are hashed with.
     ///
     /// # Errors
     ///
@@ -41,10 +41,12 @@ impl Vault {
         application: &Application,
         options: &Options,
         guard: &Guard,
+        hashing: &BTreeSet<&str>,
     ) -> Result<Self> {
         let mut values = BTreeMap::new();
         for (name, source) in &application.secrets {
-            let is_used = application.steps.iter().any(|step| uses(step, name));
+            let mut steps = application.steps.iter();
+            let is_used = hashing.contains(name.as_str()) || steps.any(|step| uses(step, name));
             if !is_used {
                 continue;
             }
@@ -57,7 +59,7 @@ impl Vault {
     }
 
     /// The value of a secret that is used.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(in crate::run) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
@@ -97,6 +99,8 @@ pub(in crate::run) async fn fetch(
         }
         SecretSource::File(uri) => {
             let file = Resource::object(uri, uri.path())?;
+            // A transform that reads secrets gets all that the file holds.
+            let guard = guard.of_bytes();
             let granted = guard.grant::<act::ObjectGet>(file, Context::default())?;
             read_private(&granted, uri, SECRET_BYTES_MAX)?
         }
