@@ -11,16 +11,19 @@ from pathlib import Path
 README_LINES = 40
 
 
-def main(script, fence, source, tests=True):
+def main(script, fence, source, tests=True, more=()):
     """Checks the SDK of the script `check`, and ends the process where something is wrong.
 
-    `fence` names the language of the README's blocks of code; the first of them stands for `source` in the example `sales-etl`.
+    `fence` names the language of the README's blocks of code; the first of them stands for `source` in the example `sales-etl`,
+    and those after it for `more`: files of examples, by their paths.
     `tests` says whether `build --test` runs the tests of the SDK itself.
     """
     sdk = Path(script).resolve().parent
     with tempfile.TemporaryDirectory(prefix="sluice-check-") as scratch:
         examples = sorted((sdk / "examples").iterdir())
         projects = [*examples, *instances(sdk / "template", Path(scratch)), shown(sdk, fence, source, Path(scratch))]
+        for number, path in enumerate(more, 1):
+            check_shown(sdk, fence, number, sdk / "examples" / path)
         build(sdk, "--fmt", "--check", *projects)
         build(sdk, "--lint", *projects)
         build(sdk, "--test", *([sdk] if tests else []), *projects)
@@ -46,13 +49,19 @@ def instances(template, scratch):
 
 def shown(sdk, fence, source, scratch):
     """The example `sales-etl` with what the README shows in the place of its source."""
-    block = re.search(rf"```{fence}\n(.*?)```", (sdk / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    if not block:
-        sys.exit(f"error: the README of `{sdk}` has no block in {fence}")
-    example, text = sdk / "examples" / "sales-etl", block.group(1)
-    if not (example / source).read_text(encoding="utf-8").endswith(text) or text.count("\n") >= README_LINES:
-        sys.exit(f"error: the README of `{sdk}` does not show `{example / source}`, in less than {README_LINES} lines")
+    example = sdk / "examples" / "sales-etl"
+    text = check_shown(sdk, fence, 0, example / source)
+    if text.count("\n") >= README_LINES:
+        sys.exit(f"error: the README of `{sdk}` shows {README_LINES} lines or more")
     project = scratch / "readme"
     shutil.copytree(example, project, ignore=shutil.ignore_patterns("*.wasm", "__pycache__"))
     (project / source).write_text(text, encoding="utf-8")
     return project
+
+
+def check_shown(sdk, fence, number, path):
+    """The README's block of this number, which is a part of a file."""
+    blocks = re.findall(rf"```{fence}\n(.*?)```", (sdk / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    if number >= len(blocks) or blocks[number] not in path.read_text(encoding="utf-8"):
+        sys.exit(f"error: block {number} in {fence} of the README of `{sdk}` does not show `{path}`")
+    return blocks[number]

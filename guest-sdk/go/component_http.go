@@ -167,57 +167,58 @@ var httpResult struct {
 func (r *httpOwnOrCode) handle() uint32 { return *(*uint32)(unsafe.Pointer(&r.code)) }
 
 // httpCodes is the cases of `error-code`, in their order: what each is for a transform, in words. The last says so itself.
-var httpCodes = [...]*AccessError{
-	ErrTimeout.because("the name of the host was not found in time"),
-	ErrConnection.because("the name of the host was not found"),
-	ErrConnection.because("the destination was not found"),
-	ErrConnection.because("the destination is unavailable"),
-	ErrDenied.because("the address of the host is prohibited"),
-	ErrConnection.because("there is no route to the host"),
-	ErrConnection.because("the connection was refused"),
-	ErrConnection.because("the connection was terminated"),
-	ErrTimeout.because("there was no connection in time"),
-	ErrTimeout.because("reading took too long"),
-	ErrTimeout.because("writing took too long"),
-	ErrConnection.because("there are too many connections"),
-	ErrConnection.because("the protocol of TLS failed"),
-	ErrConnection.because("the certificate is not trusted"),
-	ErrConnection.because("TLS ended with an alert"),
-	ErrDenied.because("the step does not declare it, or a policy refuses it"),
-	ErrOther.because("the request needs a length"),
-	ErrTooLarge.because("the body of the request is too large"),
-	ErrOther.because("the method is invalid"),
-	ErrOther.because("the URL is invalid"),
-	ErrOther.because("the URL is too long"),
-	ErrOther.because("the headers of the request are too large"),
-	ErrOther.because("a header of the request is too large"),
-	ErrOther.because("the trailers of the request are too large"),
-	ErrOther.because("a trailer of the request is too large"),
-	ErrConnection.because("the response is incomplete"),
-	ErrTooLarge.because("the headers of the response are too large"),
-	ErrTooLarge.because("a header of the response is too large"),
-	ErrTooLarge.because("the body of the response is too large"),
-	ErrOther.because("the trailers of the response are too large"),
-	ErrOther.because("a trailer of the response is too large"),
-	ErrOther.because("the response has an unknown encoding of its transfer"),
-	ErrOther.because("the response has an unknown encoding of its content"),
-	ErrTimeout.because("there was no response in time"),
-	ErrOther.because("an upgrade failed"),
-	ErrOther.because("the response is no HTTP"),
-	ErrOther.because("the request goes in circles"),
-	ErrOther.because("the client is not configured for it"),
-	ErrOther.because("the request failed"),
+var httpCodes = [...]struct {
+	kind  *AccessError
+	words string
+}{
+	{ErrTimeout, "the name of the host was not found in time"},
+	{ErrConnection, "the name of the host was not found"},
+	{ErrConnection, "the destination was not found"},
+	{ErrConnection, "the destination is unavailable"},
+	{ErrDenied, "the address of the host is prohibited"},
+	{ErrConnection, "there is no route to the host"},
+	{ErrConnection, "the connection was refused"},
+	{ErrConnection, "the connection was terminated"},
+	{ErrTimeout, "there was no connection in time"},
+	{ErrTimeout, "reading took too long"},
+	{ErrTimeout, "writing took too long"},
+	{ErrConnection, "there are too many connections"},
+	{ErrConnection, "the protocol of TLS failed"},
+	{ErrConnection, "the certificate is not trusted"},
+	{ErrConnection, "TLS ended with an alert"},
+	{ErrDenied, "the step does not declare it, or a policy refuses it"},
+	{ErrOther, "the request needs a length"},
+	{ErrTooLarge, "the body of the request is too large"},
+	{ErrOther, "the method is invalid"},
+	{ErrOther, "the URL is invalid"},
+	{ErrOther, "the URL is too long"},
+	{ErrOther, "the headers of the request are too large"},
+	{ErrOther, "a header of the request is too large"},
+	{ErrOther, "the trailers of the request are too large"},
+	{ErrOther, "a trailer of the request is too large"},
+	{ErrConnection, "the response is incomplete"},
+	{ErrTooLarge, "the headers of the response are too large"},
+	{ErrTooLarge, "a header of the response is too large"},
+	{ErrTooLarge, "the body of the response is too large"},
+	{ErrOther, "the trailers of the response are too large"},
+	{ErrOther, "a trailer of the response is too large"},
+	{ErrOther, "the response has an unknown encoding of its transfer"},
+	{ErrOther, "the response has an unknown encoding of its content"},
+	{ErrTimeout, "there was no response in time"},
+	{ErrOther, "an upgrade failed"},
+	{ErrOther, "the response is no HTTP"},
+	{ErrOther, "the request goes in circles"},
+	{ErrOther, "the client is not configured for it"},
+	{ErrOther, "the request failed"},
 }
 
 func (c *httpCode) error() *AccessError {
 	last := len(httpCodes) - 1
-	if int(c.code) < last {
-		return httpCodes[c.code]
+	told := httpCodes[min(int(c.code), last)]
+	if int(c.code) >= last && c.some != 0 {
+		told.words = liftString(c.text)
 	}
-	if c.some != 0 {
-		return ErrOther.because(liftString(c.text))
-	}
-	return httpCodes[last]
+	return told.kind.because(told.words)
 }
 
 // streamed is why the last call to a stream failed; nil where it did not, or where the stream has ended.

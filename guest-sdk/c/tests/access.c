@@ -44,7 +44,8 @@ static void test_errors(const sg_folder *folder) {
     sg_expect(sg_failure_word(sg_object_head(folder, "a//b", &object)), "malformed");
     sg_expect(sg_failure_word(sg_object_create(folder, "a", &writer)), "exists");
     sg_expect(sg_failure_word(sg_object_read_all(folder, "a", 2, &bytes)), "limit");
-    sg_expect(sg_object_head(folder, "absent", &object).message.data, "`absent` in folder `in`: there is no such object");
+    sg_expect(sg_object_head(folder, "absent", &object).message.data,
+              "`absent` in folder `in`: there is no such object");
 }
 
 static void test_reading(const sg_folder *folder) {
@@ -85,9 +86,10 @@ static void test_secrets(void) {
 static sg_failure echo(const sg_request *request, sg_response *response) {
     const sg_pair *header = (const sg_pair *)(const void *)request->headers.data;
     const char *body = (const char *)request->body;
-    return sg_test_respond(response, 404, sg_format("%s %s %.*s %.*s", request->method, request->url, SG_ARG(header->value),
-                                                    (int)request->body_size, body ? body : "")
-                                              .data);
+    return sg_test_respond(response, 404,
+                           sg_format("%s %s %.*s %.*s", request->method, request->url, SG_ARG(header->value),
+                                     (int)request->body_size, body ? body : "")
+                               .data);
 }
 
 static sg_failure late(const sg_request *request, sg_response *response) {

@@ -77,11 +77,13 @@ function write(body: OutgoingBody, bytes: Uint8Array): void {
       using stream = body.write();
       for (let sent = 0; sent < bytes.length; ) {
         const room = Number(stream.checkWrite());
-        stream.write(bytes.slice(sent, sent + room));
-        sent += room;
-        if (room) continue;
-        using writable = stream.subscribe();
-        writable.block();
+        if (room) {
+          stream.write(bytes.slice(sent, sent + room));
+          sent += room;
+        } else {
+          using writable = stream.subscribe();
+          writable.block();
+        }
       }
       stream.blockingFlush();
     }

@@ -71,9 +71,10 @@ def _write(body, data):
             sent = 0
             while sent < len(data):
                 room = stream.check_write()
-                stream.write(data[sent : sent + room])
-                sent += room
-                if not room:
+                if room:
+                    stream.write(data[sent : sent + room])
+                    sent += room
+                else:
                     with stream.subscribe() as writable:
                         writable.block()
             stream.blocking_flush()

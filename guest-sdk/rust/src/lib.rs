@@ -109,8 +109,11 @@ mod tests;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
-#[doc = include_str!("../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "objects", feature = "secrets", feature = "http"))]
+#[doc = include_str!("../README.md")]
+struct ReadmeOfSdk;
 
 /// Exports a [`Transform`] as the component of this crate; natively it only checks the type.
 #[cfg(not(target_arch = "wasm32"))]

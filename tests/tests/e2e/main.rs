@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod access;
 mod authoring;
 mod compile;
 mod documents;
@@ -19,6 +20,7 @@ mod exactness;
 mod formats;
 mod guests;
 mod hostile;
+mod http;
 mod ipc;
 mod jobs;
 mod languages;

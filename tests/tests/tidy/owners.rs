@@ -6,12 +6,18 @@ use crate::report;
 
 /// A crate and the only paths that may name it. A path that goes through another crate's re-export,
 /// such as `datafusion::object_store`, belongs to that crate.
-const OWNERS: [(&str, &[&str]); 17] = [
+const OWNERS: [(&str, &[&str]); 23] = [
     (
         "wasmtime",
         &["host/runtime/src/sandbox/", "host/runtime/benches/epochs"],
     ),
     ("wasmtime_wasi", &["host/runtime/src/sandbox/"]),
+    ("wasmtime_wasi_http", &["host/runtime/src/sandbox/"]),
+    ("http_body_util", HTTP),
+    ("hyper", HTTP),
+    ("hyper_util", &["host/runtime/src/network/", "tests/"]),
+    ("tokio_rustls", &["host/runtime/src/network/"]),
+    ("webpki_roots", &["host/runtime/src/network/"]),
     (
         "fxprof_processed_profile",
         &["host/runtime/src/sandbox/profile"],
@@ -39,6 +45,14 @@ const OWNERS: [(&str, &[&str]); 17] = [
     ("wit_bindgen", &["guest-sdk/"]),
     ("axum", &[]),
     ("anyhow", &["tests/"]),
+];
+
+/// Who knows requests and answers: who sends them, and who takes them from guests.
+const HTTP: &[&str] = &[
+    "host/runtime/src/network/",
+    "host/runtime/src/sandbox/access",
+    "host/runtime/src/sandbox/http",
+    "tests/",
 ];
 
 /// The only places that may write `unsafe`, each with the reason beside it.

@@ -104,7 +104,10 @@ impl Fakes {
 }
 
 #[cfg(feature = "http")]
-struct Server(Box<dyn FnMut(&Request) -> Result<Response, Error>>);
+type Answers = dyn FnMut(&Request) -> Result<Response, Error>;
+
+#[cfg(feature = "http")]
+struct Server(Box<Answers>);
 
 #[cfg(feature = "http")]
 impl Fakes {

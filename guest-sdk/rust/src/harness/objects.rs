@@ -110,11 +110,7 @@ impl Folder {
     }
 
     pub(crate) fn read(&self, path: &str, offset: u64, length: u32) -> Result<Vec<u8>, Error> {
-        if length > PIECE_BYTES_MAX {
-            return Err(Error::Limit(format!(
-                "at most {PIECE_BYTES_MAX} bytes are read at once"
-            )));
-        }
+        check_length(length as usize)?;
         self.get(path, |bytes| {
             let offset = usize::try_from(offset).unwrap_or(usize::MAX);
             let rest = bytes.get(offset..).unwrap_or_default();
@@ -155,6 +151,7 @@ impl Folder {
 
 impl Writer {
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Error> {
+        check_length(bytes.len())?;
         self.bytes.borrow_mut().extend_from_slice(bytes);
         Ok(())
     }
@@ -175,6 +172,14 @@ fn object(path: &str, bytes: &[u8]) -> Object {
         size: bytes.len() as u64,
         etag: None,
     }
+}
+
+fn check_length(length: usize) -> Result<(), Error> {
+    if length > PIECE_BYTES_MAX as usize {
+        let message = format!("at most {PIECE_BYTES_MAX} bytes cross at once");
+        return Err(Error::Limit(message));
+    }
+    Ok(())
 }
 
 fn check(path: &str) -> Result<(), Error> {

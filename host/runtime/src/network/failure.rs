@@ -1,6 +1,7 @@
 //! Why a request got no answer, as far as a guest may know.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
 
 /// Why a request got no answer. Nothing in it tells a guest what it could not know: who it was denied by, or which
 /// address a name has.
@@ -66,6 +67,11 @@ impl Failure {
         while let Some(found) = cause {
             if let Some(ours) = found.downcast_ref::<Self>() {
                 return *ours;
+            }
+            if let Some(cut) = found.downcast_ref::<io::Error>()
+                && !matches!(cut.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData)
+            {
+                return Self::Ended;
             }
             cause = found.source();
         }

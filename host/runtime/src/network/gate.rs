@@ -52,32 +52,34 @@ impl Gate {
             return Err(prohibited(target, address, what).hint(hint));
         }
         let resource = target.resource();
-        let context = context(target, address)?;
-        let host = Resource::parse(&resource, Action::NetworkHttp)?;
-        let granted = self.guard.grant::<act::NetworkHttp>(host, context)?;
-        match kind {
-            Some(what) if self.has_policies && !self.names(target, granted.decision())? => {
-                let hint = format!(
-                    "where that is meant, a policy has to say so: allow `network:http` on `{resource}` with the \
-                     condition that `network:address` is in `{address}`"
-                );
-                Err(prohibited(target, address, what).hint(hint))
-            }
-            _ => Ok(granted),
+        if let Some(what) = kind.filter(|_| self.has_policies)
+            && self.allows_only_in_general(target, address)?
+        {
+            let hint = format!(
+                "where that is meant, a policy has to say so: allow `network:http` on `{resource}` with the \
+                 condition that `network:address` is in `{address}`"
+            );
+            return Err(prohibited(target, address, what).hint(hint));
         }
+        let host = Resource::parse(&resource, Action::NetworkHttp)?;
+        self.guard
+            .grant::<act::NetworkHttp>(host, context(target, address)?)
     }
 
-    /// Whether a statement that grants does so for the sake of this address.
-    fn names(&self, target: &Target, decision: &Decision) -> Result<bool> {
-        let mut naming: Vec<StatementRef> = granting(decision).cloned().collect();
-        for ordinary in ORDINARY {
-            let context = context(target, ordinary)?;
+    /// Whether it is allowed, but by no statement that grants for the sake of this address.
+    fn allows_only_in_general(&self, target: &Target, address: IpAddr) -> Result<bool> {
+        let decide = |address| {
+            let context = context(target, address)?;
             let request = Request::new(Action::NetworkHttp, &target.resource(), context)?;
-            let decision = self.guard.snapshot().decide(&request);
-            let general: Vec<_> = granting(&decision).collect();
-            naming.retain(|statement| !general.contains(&statement));
+            Ok::<_, Error>(self.guard.snapshot().decide(&request))
+        };
+        let decision = decide(address)?;
+        let mut naming: Vec<&StatementRef> = granting(&decision).collect();
+        for ordinary in ORDINARY {
+            let general = decide(ordinary)?;
+            naming.retain(|&statement| !granting(&general).any(|other| other == statement));
         }
-        Ok(!naming.is_empty())
+        Ok(decision.allowed && naming.is_empty())
     }
 }
 

@@ -13,7 +13,9 @@ use super::file::{Body, Placed};
 use super::principal::{Principal, Who};
 use super::request::Request;
 use super::resource::Pattern;
+use super::statement::Statement;
 use super::variables::Scope;
+use super::vocabulary::Action;
 use crate::spec::clip;
 
 /// Statements of a layer that are looked at for one that nearly allows.
@@ -90,15 +92,44 @@ pub struct Explanation {
     pub fix: Option<String>,
 }
 
+/// What a statement is searched for that nearly allows.
+struct Search<'a> {
+    action: Action,
+    question: Question,
+    /// Of the principal.
+    groups: &'a [String],
+}
+
+impl Search<'_> {
+    /// The parts of a statement of which one alone may keep it from allowing: asking the engine about each costs more
+    /// than all else.
+    fn parts(&self, statement: &Statement, principal: &Principal) -> &'static [Part] {
+        let acts = statement.actions_on(&Pattern::Any).contains(&self.action);
+        let mut meant = statement.principals.iter();
+        match (acts, meant.any(|who| who.means(principal, self.groups))) {
+            (true, true) => &[Part::Condition, Part::Resource],
+            (false, true) => &[Part::Action],
+            (true, false) => &[Part::Principal],
+            (false, false) => &[],
+        }
+    }
+}
+
 impl Snapshot {
     /// Explains a decision of this snapshot.
     #[must_use]
     pub fn explain(&self, request: &Request, decision: Decision) -> Explanation {
         let missing = decision.missing();
         let mut near = Vec::new();
+        let groups = self.policies().groups_of(self.principal());
         if let Ok(question) = Question::new(self.entity(), request) {
+            let search = Search {
+                action: request.action,
+                question,
+                groups: &groups,
+            };
             for layer in &missing {
-                near.extend(self.near(*layer, &question));
+                near.extend(self.near(*layer, &search));
             }
         }
         near.truncate(TOLD_MAX);
@@ -106,7 +137,7 @@ impl Snapshot {
             principal: self.principal().to_string(),
             action: request.action.as_str(),
             resource: request.resource.to_string(),
-            groups: self.policies().groups_of(self.principal()),
+            groups,
             fix: (!missing.is_empty()).then(|| self.fix(request)).flatten(),
             decision,
             near,
@@ -115,7 +146,7 @@ impl Snapshot {
     }
 
     /// The statements of a layer that would allow if one part of them were another.
-    fn near(&self, layer: Layer, question: &Question) -> Vec<NearMiss> {
+    fn near(&self, layer: Layer, search: &Search<'_>) -> Vec<NearMiss> {
         let mut found = Vec::new();
         // Where a resource's own layer may grant, so may identities'.
         let grants = [Layer::Identity, Layer::Resource];
@@ -130,7 +161,7 @@ impl Snapshot {
                 if found.len() == TOLD_MAX {
                     return found;
                 }
-                if let Some(differs) = self.differs(statement, question) {
+                if let Some(differs) = self.differs(statement, search) {
                     found.push(NearMiss {
                         statement: StatementRef {
                             sid: statement.sid.clone(),
@@ -148,11 +179,15 @@ impl Snapshot {
     }
 
     /// The one part of a statement that keeps it from allowing.
-    fn differs(&self, statement: &Placed, question: &Question) -> Option<Part> {
+    fn differs(&self, statement: &Placed, search: &Search<'_>) -> Option<Part> {
         if statement.body.denies() {
             return None;
         }
-        Part::ALL.into_iter().find(|part| {
+        let parts = match &statement.body {
+            Body::Statement(statement) => search.parts(statement, self.principal()),
+            Body::Cedar(_) => &Part::ALL,
+        };
+        parts.iter().copied().find(|part| {
             let relaxed = relax(&statement.body, *part);
             let trees = relaxed.compile(Scope::Of(self.principal()));
             let mut trees = trees.unwrap_or_default().into_iter();
@@ -160,7 +195,7 @@ impl Snapshot {
                 let set = cedar::policy("0", tree)
                     .ok()
                     .and_then(|policy| PolicySet::from_policies([policy]).ok());
-                set.is_some_and(|set| question.is_allowed_by(&set))
+                set.is_some_and(|set| search.question.is_allowed_by(&set))
             })
         })
     }

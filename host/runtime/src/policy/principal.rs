@@ -162,6 +162,22 @@ impl Who {
     }
 }
 
+impl Who {
+    /// Whether a principal that is in these groups is meant.
+    pub(super) fn means(&self, principal: &Principal, groups: &[String]) -> bool {
+        match (self, principal) {
+            (Self::Any, _)
+            | (Self::AnyUser, Principal::User(_))
+            | (Self::AnyRun, Principal::Run(_)) => true,
+            (Self::User(name), Principal::User(user)) => name == user,
+            (Self::Group(name), Principal::User(_))
+            | (Self::DynamicGroup(name), Principal::Run(_)) => groups.contains(name),
+            (Self::Application(name), Principal::Run(run)) => *name == run.application,
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

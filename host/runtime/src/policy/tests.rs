@@ -761,21 +761,3 @@ fn ids_cannot_carry_policies() {
         assert!(!ask(&policies, &anna(), "secret:read", "secret:x").allowed);
     }
 }
-
-#[test]
-fn zz_time() {
-    let t = std::time::Instant::now();
-    let guard = Guard::owner().unwrap();
-    eprintln!("owner {:?}", t.elapsed());
-    let uri = crate::spec::Uri::parse("s3://raw/a/b", None).unwrap();
-    for key in ["a/b", "a/b", "a/c", "a/d"] {
-        let t = std::time::Instant::now();
-        let resource = super::Resource::object(&uri, key).unwrap();
-        drop(
-            guard
-                .grant::<act::ObjectGet>(resource, Context::default())
-                .unwrap(),
-        );
-        eprintln!("grant {:?}", t.elapsed());
-    }
-}

@@ -43,7 +43,7 @@ pub struct CheckedNeed {
     pub by: Vec<Deciding>,
     /// The layers that would have to allow it and do not.
     pub missing: Vec<Layer>,
-    /// What to do about a denial.
+    /// What to do about a denial; nothing where it is optional.
     pub advice: Vec<String>,
 }
 
@@ -96,7 +96,11 @@ pub fn check(application: &Application, options: &Options) -> Result<Check> {
             allowed: decision.allowed,
             by: Deciding::of(&decision),
             missing: missing.clone(),
-            advice: advice(snapshot, &request, decision),
+            advice: if need.optional {
+                Vec::new()
+            } else {
+                advice(snapshot, &request, decision)
+            },
         };
         if found.is_fault() {
             lacking.extend(missing.into_iter().map(|layer| (layer, Use::from(need))));

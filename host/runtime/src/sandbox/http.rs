@@ -32,6 +32,7 @@ use wasmtime_wasi_http::{
 use super::access::{HttpAnswer, HttpError, HttpTimes, Outgoing};
 use super::logs::{SharedLogs, Stream};
 use super::state::State;
+use super::wasi;
 
 /// The package.
 pub(super) const PACKAGE: &str = "wasi:http";
@@ -201,7 +202,10 @@ pub(super) fn add(
         }
         ("wasi:cli", "stdout") => add_output(interface, "get-stdout", Stream::Out)?,
         ("wasi:cli", "stderr") => add_output(interface, "get-stderr", Stream::Err)?,
-        ("wasi:clocks", "monotonic-clock") => add_timers(interface)?,
+        ("wasi:clocks", "monotonic-clock") => {
+            wasi::add_monotonic_now(interface)?;
+            add_timers(interface)?;
+        }
         _ => return Ok(false),
     }
     Ok(true)
@@ -216,26 +220,27 @@ fn add_output(interface: &mut Interface<'_>, name: &str, stream: Stream) -> wasm
     })
 }
 
-/// The clock stands still, as everybody's does, but its timers take their time: a guest that waits for an answer or for
-/// a timer, whichever comes first, must not find the timer over.
+/// Timers take their time, even where the clock stands still: a guest that waits for an answer or for a timer, whichever
+/// comes first, must not find the timer over.
 fn add_timers(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
-    for name in ["subscribe-instant", "subscribe-duration"] {
-        // The clock shows zero, so that an instant is a duration.
-        interface.func_wrap(name, |mut store: Store<'_>, (nanoseconds,): (u64,)| {
-            let table = store.data_mut().table();
-            let timer = Timer(Instant::now().checked_add(Duration::from_nanos(nanoseconds)));
-            let timer = table.push(timer)?;
-            let pollable: Resource<DynPollable> = subscribe(table, timer)?;
-            Ok((pollable,))
-        })?;
-    }
-    for (name, value) in [("now", 0_u64), ("resolution", 1_000_000)] {
-        interface.func_wrap(name, move |mut store: Store<'_>, (): ()| {
-            store.data_mut().count_host_call()?;
-            Ok((value,))
-        })?;
-    }
-    Ok(())
+    interface.func_wrap(
+        "subscribe-duration",
+        |mut store: Store<'_>, (nanoseconds,): (u64,)| timer(store.data_mut(), nanoseconds),
+    )?;
+    interface.func_wrap(
+        "subscribe-instant",
+        |mut store: Store<'_>, (instant,): (u64,)| {
+            let state = store.data_mut();
+            timer(state, instant.saturating_sub(wasi::monotonic_of(state)))
+        },
+    )
+}
+
+fn timer(state: &mut State, nanoseconds: u64) -> wasmtime::Result<(Resource<DynPollable>,)> {
+    let table = state.table();
+    let timer = Timer(Instant::now().checked_add(Duration::from_nanos(nanoseconds)));
+    let timer = table.push(timer)?;
+    Ok((subscribe(table, timer)?,))
 }
 
 /// A time; none is beyond all that the machine can count.

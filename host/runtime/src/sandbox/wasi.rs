@@ -301,16 +301,26 @@ fn write(
     Ok((Ok(()),))
 }
 
-fn add_monotonic_clock(linker: &mut Interface<'_>) -> wasmtime::Result<()> {
+/// What a monotonic clock shows, without its timers.
+pub(super) fn add_monotonic_now(linker: &mut Interface<'_>) -> wasmtime::Result<()> {
     linker.func_wrap("now", |mut store: Store<'_>, (): ()| {
         let state = store.data_mut();
         state.count_host_call()?;
-        Ok((if state.access.clock { monotonic() } else { 0 },))
+        Ok((monotonic_of(state),))
     })?;
     linker.func_wrap("resolution", |mut store: Store<'_>, (): ()| {
         store.data_mut().count_host_call()?;
         Ok((MILLISECOND,))
-    })?;
+    })
+}
+
+/// What the monotonic clock of a guest shows, in nanoseconds.
+pub(super) fn monotonic_of(state: &State) -> u64 {
+    if state.access.clock { monotonic() } else { 0 }
+}
+
+fn add_monotonic_clock(linker: &mut Interface<'_>) -> wasmtime::Result<()> {
+    add_monotonic_now(linker)?;
     for name in ["subscribe-instant", "subscribe-duration"] {
         linker.func_wrap(name, |mut store: Store<'_>, (_,): (u64,)| {
             store.data_mut().count_host_call()?;

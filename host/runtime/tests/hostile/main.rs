@@ -17,4 +17,5 @@ mod residue;
 mod time;
 mod wasi;
 mod wasi_limits;
+mod web;
 mod well_behaved;

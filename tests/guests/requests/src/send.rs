@@ -13,6 +13,9 @@ use wasip2::io::streams::StreamError;
 /// Bytes that are written at once.
 const WRITE_BYTES: usize = 4096;
 
+/// Bytes of an answer that are shown.
+const START_BYTES: usize = 200;
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default)]
 pub(crate) struct Request {
@@ -132,24 +135,28 @@ fn answer(future: &FutureIncomingResponse) -> Result<String, String> {
             text.push_str(&format!(", {name}: {}", String::from_utf8_lossy(&value)));
         }
     }
-    let (bytes, end) = read(&answer);
-    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned();
-    Ok(format!("{text}, {} bytes {start:?}{end}", bytes.len()))
+    let (start, bytes, end) = read(&answer);
+    let start = String::from_utf8_lossy(&start).into_owned();
+    Ok(format!("{text}, {bytes} bytes {start:?}{end}"))
 }
 
-fn read(answer: &IncomingResponse) -> (Vec<u8>, String) {
-    let mut bytes = Vec::new();
+/// How a body begins, its length, and how it ended.
+fn read(answer: &IncomingResponse) -> (Vec<u8>, usize, String) {
+    let (mut start, mut bytes) = (Vec::new(), 0);
     let Ok(body) = answer.consume() else {
-        return (bytes, ", no body".to_owned());
+        return (start, bytes, ", no body".to_owned());
     };
     let end = {
         let Ok(stream) = body.stream() else {
-            return (bytes, ", no stream".to_owned());
+            return (start, bytes, ", no stream".to_owned());
         };
         loop {
             match stream.blocking_read(u64::MAX) {
-                // Only the number matters of what is long.
-                Ok(piece) => bytes.extend_from_slice(&piece),
+                Ok(piece) => {
+                    bytes += piece.len();
+                    let room = START_BYTES - start.len();
+                    start.extend_from_slice(&piece[..piece.len().min(room)]);
+                }
                 Err(StreamError::Closed) => break String::new(),
                 Err(StreamError::LastOperationFailed(error)) => {
                     break format!(", {}", error.to_debug_string());
@@ -158,7 +165,7 @@ fn read(answer: &IncomingResponse) -> (Vec<u8>, String) {
         }
     };
     drop(IncomingBody::finish(body));
-    (bytes, end)
+    (start, bytes, end)
 }
 
 pub(crate) fn told(code: ErrorCode) -> String {

@@ -20,7 +20,9 @@ use crate::network::{
     Answer, Budget, Caps, Client, Denials, Failure, Gate, HeaderSecrets, Means, Resolve, Rule,
     Times,
 };
-use crate::policy::{Layer, Policies, PolicyFile, Principal, RunIdentity, Syntax};
+use crate::policy::{
+    Guard, Layer, Policies, PolicyFile, Principal, RunIdentity, Syntax, Unaudited,
+};
 use crate::spec::HttpRule;
 
 /// What the server does once a request is there.
@@ -171,8 +173,9 @@ pub(super) fn gate(statements: Option<&str>) -> Gate {
         application: "etl".to_owned(),
         ..RunIdentity::default()
     });
+    let snapshot = policies.snapshot(&run.unwrap()).unwrap();
     Gate {
-        snapshot: Arc::new(policies.snapshot(&run.unwrap()).unwrap()),
+        guard: Guard::new(snapshot, Arc::new(Unaudited)),
         has_policies: statements.is_some(),
     }
 }
