@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Array, AsArray as _};
+use arrow::array::AsArray as _;
 use arrow::datatypes::DataType;
 
 use crate::project::{Ended, Project};

@@ -41,6 +41,8 @@ impl Use {
     #[must_use]
     pub fn of(decided: &Decided) -> Option<Self> {
         let action = Action::parse(&decided.action)?;
+        // Nobody has to allow what is given.
+        let action = (!action.is_given()).then_some(action)?;
         let resource = Resource::parse(&decided.resource, action).ok()?;
         let mut known = decided.context.iter();
         let context = known.try_fold(Context::default(), |context, (key, value)| {
