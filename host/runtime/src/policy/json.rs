@@ -151,7 +151,7 @@ impl Reader<'_> {
                     // Goes on, to find what else is wrong.
                     Some(Kind::Integer(0))
                 }
-            },
+            }
         }
     }
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
-    ComponentType, LinkerInstance, Lower, Resource, ResourceTable, ResourceTableError, ResourceType, WasmList,
+    ComponentType, LinkerInstance, Lower, Resource, ResourceTable, ResourceTableError,
+    ResourceType, WasmList,
 };
 
 use super::access::{Folder, ObjectError, ObjectInfo, ObjectPage, SecretError, Writer};
