@@ -2,7 +2,7 @@
 
 use crate::project::{Ended, Project, root};
 
-const GUIDE: &str = "TROUBLESHOOTING.md";
+const GUIDE: &str = "host/cli/TROUBLESHOOTING.md";
 
 /// What the guide calls the folder of its lab.
 const FOLDER: &str = "/lab";

@@ -170,7 +170,12 @@ fn each_import_that_a_step_does_not_declare_is_named_with_its_declaration() {
         imports: imports.to_owned(),
         ..Guest::default()
     };
-    insta::assert_snapshot!(denied(&guest.bytes()), @"");
+    insta::assert_snapshot!(denied(&guest.bytes()), @r#"
+    policy: the plugin imports what its step does not declare: `sluicegate:access/objects@0.1.0`, `sluicegate:access/secrets@0.1.0`, `wasi:http/types@0.2.6`, `wasi:http/outgoing-handler@0.2.6`
+      hint: if it may, declare `[steps.objects.NAME]` with a `uri` in the step
+      hint: if it may, declare `secrets = ["NAME"]` in the step
+      hint: if it may, declare `[[steps.http]]` with a `url` in the step
+    "#);
 }
 
 #[test]
