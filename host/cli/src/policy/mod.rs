@@ -16,7 +16,7 @@ pub(crate) enum Task {
     Check(Box<check::Arguments>),
     Suggest(suggest::Arguments),
     Test(test::Arguments),
-    Explain(explain::Arguments),
+    Explain(Box<explain::Arguments>),
     Fmt(fmt::Arguments),
     Convert(convert::Arguments),
 }

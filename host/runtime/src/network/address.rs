@@ -83,8 +83,7 @@ const fn v4(first: [u8; 4], bits: u8, what: &'static str) -> (Range, &'static st
 }
 
 const fn v6(first: [u16; 8], bits: u8, what: &'static str) -> (Range, &'static str) {
-    let [a, b, c, d, e, f, g, h] = first;
-    let first = IpAddr::V6(Ipv6Addr::new(a, b, c, d, e, f, g, h));
+    let first = IpAddr::V6(Ipv6Addr::from_segments(first));
     (Range { first, bits }, what)
 }
 

@@ -35,7 +35,7 @@ pub struct Cases {
     pub policies: Vec<String>,
     /// The principals that the file names.
     pub principals: BTreeMap<String, Principal>,
-    cases: Vec<Case>,
+    list: Vec<Case>,
 }
 
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ impl Cases {
             .collect();
         Some(Self {
             policies: policies?,
-            cases: cases.into_iter().collect::<Option<_>>()?,
+            list: cases.into_iter().collect::<Option<_>>()?,
             principals,
         })
     }
@@ -107,7 +107,7 @@ impl Cases {
     ///
     /// Fails only by a bug; a case that is not decided as expected is a result.
     pub fn check(&self, policies: &Policies) -> Result<Vec<CaseResult>> {
-        self.cases.iter().map(|case| case.check(policies)).collect()
+        self.list.iter().map(|case| case.check(policies)).collect()
     }
 
     /// Which of the file's principals are in each group: the group as in statements, and the principals' names.

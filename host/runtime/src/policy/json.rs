@@ -139,9 +139,10 @@ impl Reader<'_> {
         match token {
             "true" => Some(Kind::Bool(true)),
             "false" => Some(Kind::Bool(false)),
-            _ => match token.parse::<i64>() {
-                Ok(value) => Some(Kind::Integer(value)),
-                Err(_) => {
+            _ => {
+                if let Ok(value) = token.parse::<i64>() {
+                    Some(Kind::Integer(value))
+                } else {
                     let message = format!(
                         "`{}` stands where a string, an integer of 64 bits, `true` or `false` is expected",
                         clip(token)
@@ -150,7 +151,7 @@ impl Reader<'_> {
                     // Goes on, to find what else is wrong.
                     Some(Kind::Integer(0))
                 }
-            },
+            }
         }
     }
 }

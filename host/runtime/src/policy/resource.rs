@@ -464,7 +464,8 @@ fn host(text: &str, glob: bool) -> Result<String, Flaw> {
         .ok_or_else(|| malformed("has no port"))?;
     let number = port.parse::<u16>().ok().filter(|port| *port > 0);
     let is_port = number.is_some_and(|number| number.to_string() == port);
-    if !is_port && !(glob && port == "*") {
+    let is_any_port = glob && port == "*";
+    if !is_port && !is_any_port {
         return Err(malformed("has a malformed port"));
     }
     if let Some(address) = name

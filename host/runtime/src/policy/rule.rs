@@ -15,8 +15,8 @@ pub struct Rule(Term);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Term {
-    All(Vec<Term>),
-    Any(Vec<Term>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
     Is {
         variable: Variable,
         value: String,

@@ -85,7 +85,7 @@ impl Statement {
         let resources = fields
             .required("resource")
             .and_then(|node| each(node, problems, check_resource));
-        let mask = fields.or("mask", None, |node| read_mask(node, problems));
+        let mask = fields.or("mask", None, |node| read_mask(node, problems).map(Some));
         let conditions = fields.or("condition", Vec::new(), |node| {
             condition::read(node, problems)
         });
@@ -241,10 +241,10 @@ fn check_resource(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-fn read_mask(node: &Node, problems: &Problems) -> Option<Option<Mask>> {
+fn read_mask(node: &Node, problems: &Problems) -> Option<Mask> {
     let mask = Mask::parse(&node.string(problems)?);
     let mask = mask.map_err(|message| problems.add(&node.span, message));
-    mask.ok().map(Some)
+    mask.ok()
 }
 
 fn read_sid(node: &Node, problems: &Problems) -> Option<String> {

@@ -70,7 +70,8 @@ pub struct Options {
 ///
 /// Fails without leaving anything under the output's final name.
 pub async fn execute(application: Application, options: Options) -> Result<Summary> {
-    Execution::new(application, options)?.run().await
+    // What waits in it is large, and would be moved about on the stack.
+    Box::pin(Execution::new(application, options)?.run()).await
 }
 
 /// The first rows of an input, without running anything. `uri` may be relative to the folder `base`;

@@ -198,7 +198,7 @@ pub(super) fn add(
             interface.func_wrap("get-stdin", |mut store: Store<'_>, (): ()| {
                 let stream: DynInputStream = Box::new(ClosedInputStream);
                 Ok((store.data_mut().table().push(stream)?,))
-            })?
+            })?;
         }
         ("wasi:cli", "stdout") => add_output(interface, "get-stdout", Stream::Out)?,
         ("wasi:cli", "stderr") => add_output(interface, "get-stderr", Stream::Err)?,

@@ -205,8 +205,11 @@ pub(super) fn link(component: &Component, offers: Offers) -> Result<(Linker<Stat
     Ok((linker, web))
 }
 
+/// Whether a step is offered something.
+type IsOffered = fn(Offers) -> bool;
+
 /// Whether an interface is offered to a step, and how a step declares that it wants it; none for what all steps have.
-fn declaration(name: &Name<'_>) -> Option<(fn(Offers) -> bool, &'static str)> {
+fn declaration(name: &Name<'_>) -> Option<(IsOffered, &'static str)> {
     Some(match (name.package, name.interface) {
         (ACCESS, "objects") => (
             |offers| offers.objects,

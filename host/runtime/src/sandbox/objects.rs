@@ -7,7 +7,8 @@ use bytes::Bytes;
 use tokio::task::JoinHandle;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
-    ComponentType, LinkerInstance, Lower, Resource, ResourceTable, ResourceType, WasmList,
+    ComponentType, LinkerInstance, Lower, Resource, ResourceTable, ResourceTableError,
+    ResourceType, WasmList,
 };
 
 use super::access::{Folder, ObjectError, ObjectInfo, ObjectPage, SecretError, Writer};
@@ -163,7 +164,7 @@ pub(super) fn add_objects(interface: &mut Interface<'_>) -> wasmtime::Result<()>
             )),
         };
         let handle = opened.map(|folder| state.open.0.push(FolderHandle(folder)));
-        answer(handle)
+        Ok(answer(handle))
     })?;
     add_reading(interface)?;
     add_writing(interface)
@@ -219,7 +220,9 @@ fn add_writing(interface: &mut Interface<'_>) -> wasmtime::Result<()> {
                 folder.create(&path, overwrite).await
             })?;
             let open = &mut store.data_mut().open.0;
-            answer(writer.map(|writer| open.push(WriterHandle(Some(writer)))))
+            Ok(answer(
+                writer.map(|writer| open.push(WriterHandle(Some(writer)))),
+            ))
         },
     )?;
     interface.func_wrap(
@@ -281,16 +284,16 @@ fn check_length(path: &str) -> Result<(), ObjectError> {
 
 /// A handle for a guest, or why there is none.
 fn answer<T: 'static>(
-    pushed: Result<Result<Resource<T>, wasmtime::component::ResourceTableError>, ObjectError>,
-) -> wasmtime::Result<(Result<Resource<T>, Failure>,)> {
-    Ok((match pushed {
+    pushed: Result<Result<Resource<T>, ResourceTableError>, ObjectError>,
+) -> (Result<Resource<T>, Failure>,) {
+    (match pushed {
         Ok(Ok(handle)) => Ok(handle),
         Ok(Err(_)) => {
             let message = format!("{HANDLES_MAX} folders and writers are open already");
             Err(Failure::Limit(message))
         }
         Err(error) => Err(error.into()),
-    },))
+    },)
 }
 
 fn folder(store: &Store<'_>, this: &Resource<FolderHandle>) -> wasmtime::Result<Arc<dyn Folder>> {

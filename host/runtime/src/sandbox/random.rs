@@ -22,7 +22,7 @@ impl Random {
     pub(super) fn next_u64(&mut self) -> Result<u64> {
         match self {
             Self::Seeded(seeded) => Ok(seeded.next_u64()),
-            Self::Real => getrandom::u64().map_err(|error| unavailable(&error)),
+            Self::Real => getrandom::u64().map_err(unavailable),
         }
     }
 
@@ -32,14 +32,14 @@ impl Random {
             Self::Seeded(seeded) => Ok(seeded.bytes(len)),
             Self::Real => {
                 let mut bytes = vec![0; len];
-                getrandom::fill(&mut bytes).map_err(|error| unavailable(&error))?;
+                getrandom::fill(&mut bytes).map_err(unavailable)?;
                 Ok(bytes)
             }
         }
     }
 }
 
-fn unavailable(error: &getrandom::Error) -> Error {
+fn unavailable(error: getrandom::Error) -> Error {
     Error::internal(format!("the system has no randomness: {error}"))
 }
 

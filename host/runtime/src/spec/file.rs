@@ -245,7 +245,7 @@ impl ApplicationFile {
         too_many("steps", steps.len(), STEPS_MAX, problems);
 
         let names = inputs.iter().map(|entry| entry.key.as_str()).collect();
-        let sources = Sources::new(names, steps, problems);
+        let sources = Sources::new(names, steps, secret_names, problems);
         let read_inputs: Vec<_> = inputs
             .iter()
             .map(|entry| {
@@ -258,7 +258,7 @@ impl ApplicationFile {
         let read_steps: Vec<_> = steps
             .iter()
             .enumerate()
-            .map(|(at, node)| step::read(node, at, &sources, &secret_names, base, problems))
+            .map(|(at, node)| step::read(node, at, &sources, base, problems))
             .collect();
         let output = if let Some(Entry { span, value, .. }) = &target {
             let from = |fields: &Fields<'_>| sources.from(fields, steps.len());

@@ -28,14 +28,22 @@ pub(super) struct Sources<'a> {
     inputs: Vec<&'a str>,
     /// Empty where a step has no valid name.
     steps: Vec<String>,
+    /// The names of the secrets.
+    secrets: Vec<&'a str>,
 }
 
 impl<'a> Sources<'a> {
     /// The names of inputs and steps; a name that stands twice is a problem.
-    pub(super) fn new(inputs: Vec<&'a str>, steps: &[Node], problems: &Problems) -> Self {
+    pub(super) fn new(
+        inputs: Vec<&'a str>,
+        steps: &[Node],
+        secrets: Vec<&'a str>,
+        problems: &Problems,
+    ) -> Self {
         let mut sources = Self {
             inputs,
             steps: Vec::new(),
+            secrets,
         };
         for node in steps {
             // Problems with the table itself are found when the step is read.
@@ -109,7 +117,6 @@ pub(super) fn read(
     node: &Node,
     at: usize,
     sources: &Sources<'_>,
-    secrets: &[&str],
     base: &Uri,
     problems: &Problems,
 ) -> Option<Step> {
@@ -128,7 +135,7 @@ pub(super) fn read(
     let _ = fields.text_or_empty("description");
     let partition_by = fields.strings_or_empty("partition_by");
     let order_by = fields.or("order_by", Vec::new(), |node| sort_keys(node, problems));
-    let access = access::read(&fields, secrets, base, problems);
+    let access = access::read(&fields, &sources.secrets, base, problems);
     Some(Step {
         name: name?,
         from: from?,

@@ -1,6 +1,6 @@
 //! Asks the policies before a store is asked.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,7 +36,7 @@ pub(super) struct Guarded {
     /// The store, and the key in it that paths are relative to.
     root: Uri,
     prefix: Arc<str>,
-    remembered: Arc<Mutex<HashMap<(Action, Path), ()>>>,
+    remembered: Arc<Mutex<HashSet<(Action, Path)>>>,
 }
 
 /// In the options of an upload: it is meant to replace what is there.
@@ -94,7 +94,7 @@ impl Guarded {
     /// Decides, unless it did so already.
     fn ask<A: Act>(&self, location: &Path) -> Result<()> {
         let name = (A::ACTION, location.clone());
-        let known = self.remembered().contains_key(&name);
+        let known = self.remembered().contains(&name);
         if known {
             return Ok(());
         }
@@ -109,10 +109,10 @@ impl Guarded {
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
-        remembered.insert(name, ());
+        remembered.insert(name);
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<(Action, Path), ()>> {
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashSet<(Action, Path)>> {
         let remembered = self.remembered.lock();
         remembered.unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,7 +120,7 @@ impl Guarded {
     /// Whether this run was allowed to create it, and began to.
     fn created(&self, location: &Path) -> bool {
         let created = (Action::ObjectCreate, location.clone());
-        self.remembered().contains_key(&created)
+        self.remembered().contains(&created)
     }
 
     fn may_delete(&self, location: &Path) -> Result<()> {

@@ -103,7 +103,7 @@ fn a_guest_that_waits_for_ever_is_stopped() {
 #[test]
 fn a_guest_that_waits_is_cancelled() {
     let mut host = host();
-    host.limits.call_time = Duration::from_secs(600);
+    host.limits.call_time = Duration::from_mins(10);
     let cancel = std::sync::Arc::clone(&host.cancel);
     let plugin = load(&forever());
     let bound = host.bind(&plugin).unwrap();

@@ -120,15 +120,10 @@ async fn verbs(guard: Guard, key: &str) -> Vec<(&'static str, bool)> {
             passed(store.put_multipart_opts(&path, replacing()).await),
         ),
         ("is there", passed(store.get_opts(&path, write(true)).await)),
-        ("copy", passed_copy(store.copy(&path, &path).await)),
-        ("rename", passed_copy(store.rename(&path, &path).await)),
+        ("copy", store.copy(&path, &path).await.is_ok()),
+        ("rename", store.rename(&path, &path).await.is_ok()),
         ("delete", passed(store.delete(&path).await)),
     ]
-}
-
-/// Nothing copies, whatever is granted.
-fn passed_copy(outcome: Result<()>) -> bool {
-    outcome.is_ok()
 }
 
 #[tokio::test]

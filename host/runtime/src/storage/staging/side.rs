@@ -140,7 +140,8 @@ impl SideObjects {
     ///
     /// Fails if storage does.
     pub async fn remove(&self) -> Result<()> {
-        for (place, path) in std::mem::take(&mut self.lock().deleted) {
+        let deleted = std::mem::take(&mut self.lock().deleted);
+        for (place, path) in deleted {
             match place.store.delete(&path).await {
                 Ok(()) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => {

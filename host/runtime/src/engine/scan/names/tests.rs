@@ -51,7 +51,7 @@ async fn the_plain_reading_is_accepted() {
     let names = opened(&[TEXT, b""], |_| {}).await.unwrap();
     assert_eq!(names, ["id", "email"]);
     let names = opened(&[TEXT], |options| {
-        options.schema = declared(&["id", "email"])
+        options.schema = declared(&["id", "email"]);
     })
     .await;
     assert_eq!(names.unwrap(), ["id", "email"]);
@@ -76,10 +76,10 @@ async fn every_other_reading_is_refused_without_a_value() {
         ("first line", |options| options.delimiter = b';'),
         ("first line", |options| options.delimiter = b'|'),
         ("first line", |options| {
-            options.schema = declared(&["id", "x"])
+            options.schema = declared(&["id", "x"]);
         }),
         ("first line", |options| {
-            options.schema = declared(&["email", "id"])
+            options.schema = declared(&["email", "id"]);
         }),
     ];
     for (part, change) in changes {
@@ -110,7 +110,7 @@ async fn every_file_names_its_columns_alike() {
     let mut texts = vec![TEXT; 9];
     texts.push(b"email,id\nann@canary.example,1\n");
     let error = opened(&texts, |options| {
-        options.schema = declared(&["id", "email"])
+        options.schema = declared(&["id", "email"]);
     })
     .await;
     let error = error.unwrap_err();
