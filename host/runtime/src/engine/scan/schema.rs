@@ -72,7 +72,7 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
         }
         .map_err(|error| {
             let name = files.name(object);
-            let mut error = Error::input(arrow_text(&error));
+            let mut error = Error::input(arrow_text(&error)).fact("file", &name);
             if files.discreet {
                 error = discreet(error);
             }
