@@ -55,7 +55,7 @@ fn application(project: &Project, input: &str, steps: &str, output: &str) {
 }
 
 fn masked(project: &Project) -> Ended {
-    let ended = project.try_run(&["--policy", "policy.toml", "--explain"]);
+    let ended = project.try_run(&["--policy", "policy.toml"]);
     let told = format!("{}{}", ended.out, ended.err);
     assert!(!told.contains(CANARY), "{told}");
     ended
@@ -201,8 +201,8 @@ fn a_partition_column_is_masked_as_any_other() {
 fn names_that_an_application_gives_do_not_get_around_a_mask() {
     for input in [
         "header = false",
-        "header = false\nschema = { a = \"utf8\", b = \"utf8\", c = \"utf8\", d = \"utf8\" }",
-        "schema = { order_id = \"int64\", x = \"utf8\", day = \"utf8\", amount = \"float64\" }",
+        "header = false\nschema = [{ name = \"a\", type = \"utf8\" }, { name = \"b\", type = \"utf8\" }, { name = \"c\", type = \"utf8\" }, { name = \"d\", type = \"utf8\" }]",
+        "schema = [{ name = \"order_id\", type = \"int64\" }, { name = \"x\", type = \"utf8\" }, { name = \"day\", type = \"utf8\" }, { name = \"amount\", type = \"float64\" }]",
         "delimiter = \";\"",
         "comment = \"o\"",
         "quote = \"o\"",
@@ -229,12 +229,12 @@ fn errors_do_not_tell_values_either() {
         (
             "hash:pepper",
             "csv",
-            "schema = { order_id = \"int64\", email = \"int64\", day = \"utf8\", amount = \"float64\" }",
+            "schema = [{ name = \"order_id\", type = \"int64\" }, { name = \"email\", type = \"int64\" }, { name = \"day\", type = \"utf8\" }, { name = \"amount\", type = \"float64\" }]",
         ),
         (
             "hash:pepper",
             "ndjson",
-            "schema = { order_id = \"int64\", email = \"int64\" }",
+            "schema = [{ name = \"order_id\", type = \"int64\" }, { name = \"email\", type = \"int64\" }]",
         ),
         ("hide", "ndjson", "infer_rows = 1"),
     ] {

@@ -72,12 +72,10 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
         }
         .map_err(|error| {
             let name = files.name(object);
-            let error = Error::input(arrow_text(&error)).fact("file", &name);
-            let error = if files.discreet {
-                discreet(error)
-            } else {
-                error
-            };
+            let mut error = Error::input(arrow_text(&error)).fact("file", &name);
+            if files.discreet {
+                error = discreet(error);
+            }
             error
                 .context(format!("infer the schema of `{name}`"))
                 .hint("declare it with `schema` or `schema_file`")
