@@ -79,7 +79,7 @@ impl Execution {
         self.run_to_end().await.map_err(|error| {
             let denials = guard.take_denials().into_iter();
             let error = denials.fold(error, |error, denial| error.hint(told(&denial)));
-            error.map_texts(|text| logs.clean(text).into_owned())
+            logs.clean_error(error)
         })
     }
 

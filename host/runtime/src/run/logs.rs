@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::LogLine;
 use super::access::Redactor;
+use crate::error::Error;
 use crate::sandbox::{Level, LogSink};
 
 /// Messages that a run keeps. Each instance is bounded already, but a run may have many.
@@ -36,6 +37,16 @@ impl Logs {
     /// From now on, hides secrets.
     pub(super) fn redact(&self, redactor: Redactor) {
         drop(self.redactor.set(redactor));
+    }
+
+    /// An error without secrets; what caused it is left out where there are any, since its text is not ours.
+    pub(super) fn clean_error(&self, error: Error) -> Error {
+        match self.redactor.get() {
+            Some(redactor) if !redactor.is_empty() => {
+                error.map_texts(|text| redactor.clean(text).into_owned())
+            }
+            _ => error,
+        }
     }
 
     /// A text without secrets.

@@ -25,6 +25,11 @@ impl Redactor {
         Self(forms)
     }
 
+    /// Whether there is nothing to hide.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The text without the values.
     pub(crate) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut clean = Cow::Borrowed(text);
@@ -59,4 +64,42 @@ fn forms(value: &str) -> Vec<String> {
     forms.sort();
     forms.dedup();
     forms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Redactor;
+
+    #[test]
+    fn a_value_is_hidden_in_every_form_in_which_it_may_be_shown() {
+        let value = "pass/word+1 =\n\u{e9}";
+        let redactor = Redactor::new(&[value]);
+        for form in [
+            value,
+            "706173732f776f72642b31203d0ac3a9",
+            "706173732F776F72642B31203D0AC3A9",
+            "cGFzcy93b3JkKzEgPQrDqQ",
+            "pass%2Fword%2B1+%3D%0A%C3%A9",
+            "pass%2Fword%2B1%20%3D%0A%C3%A9",
+            "pass/word+1 =\\n\\u{e9}",
+        ] {
+            let told = redactor
+                .clean(&format!("before {form}== after"))
+                .into_owned();
+            assert_eq!(told, "before [secret]== after", "{form}");
+        }
+        assert_eq!(redactor.clean("password"), "password");
+    }
+
+    #[test]
+    fn of_two_values_the_longer_is_hidden_whole() {
+        let redactor = Redactor::new(&["secret", "secret-too"]);
+        assert_eq!(
+            redactor.clean("a secret-too, a secret"),
+            "a [secret], a [secret]"
+        );
+        // What is too short is part of every text.
+        let short = Redactor::new(&["abc"]);
+        assert!(short.is_empty());
+    }
 }
