@@ -19,8 +19,7 @@ impl Redactor {
     pub(super) fn new(values: &[&str]) -> Self {
         let values = values.iter().filter(|value| value.len() >= VALUE_BYTES_MIN);
         let mut forms: Vec<String> = values.flat_map(|value| forms(value)).collect();
-        // The longest first: one may be a part of another.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        forms.sort_unstable();
         forms.dedup();
         Self(forms)
     }
@@ -32,13 +31,22 @@ impl Redactor {
 
     /// The text without the values.
     pub(crate) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut clean = Cow::Borrowed(text);
-        for form in &self.0 {
-            if clean.contains(form.as_str()) {
-                clean = Cow::Owned(clean.replace(form.as_str(), HIDDEN));
-            }
+        let (mut clean, mut rest) = (String::new(), text);
+        while let Some((before, after)) = self.first(rest) {
+            clean.push_str(before);
+            clean.push_str(HIDDEN);
+            rest = after;
         }
-        clean
+        if clean.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(clean + rest)
+    }
+
+    /// What stands before and after the first value, of several there the longest.
+    fn first<'a>(&self, text: &'a str) -> Option<(&'a str, &'a str)> {
+        let found = self.0.iter().filter_map(|form| text.split_once(form));
+        found.min_by_key(|(before, after)| (before.len(), after.len()))
     }
 }
 
@@ -98,6 +106,8 @@ mod tests {
             redactor.clean("a secret-too, a secret"),
             "a [secret], a [secret]"
         );
+        let both = Redactor::new(&["word", "sword"]);
+        assert_eq!(both.clean("password, sword"), "pas[secret], [secret]");
         // What is too short is part of every text.
         let short = Redactor::new(&["abc"]);
         assert!(short.is_empty());
