@@ -68,6 +68,14 @@ fn application(project: &Project, params: &str, declared: &str, more: &str) {
     project.write("app.toml", text);
 }
 
+/// Has the buckets of `server` stand for those of S3.
+fn use_server(project: &mut Project, server: &Server) {
+    project.set("AWS_ENDPOINT_URL", &server.address);
+    project.set("AWS_ACCESS_KEY_ID", KEY);
+    project.set("AWS_SECRET_ACCESS_KEY", SECRET);
+    project.set("AWS_REGION", "us-east-1");
+}
+
 /// Runs a case for every language, and says for which it failed.
 fn for_each(case: impl Fn(&std::path::Path)) {
     let mut failed = Vec::new();
@@ -271,10 +279,7 @@ fn folders_of_buckets_are_reached_the_same_way() {
     let declared = DECLARED.replace("\"lookup/\"", "\"s3://landing/lookup/\"");
     let declared = declared.replace("\"side/\"", "\"s3://lake/side/\"");
     let mut project = project(&rust(), COPY, &declared);
-    project.set("AWS_ENDPOINT_URL", &server.address);
-    project.set("AWS_ACCESS_KEY_ID", KEY);
-    project.set("AWS_SECRET_ACCESS_KEY", SECRET);
-    project.set("AWS_REGION", "us-east-1");
+    use_server(&mut project, &server);
     project.run(&[]);
     assert!(
         server
@@ -308,15 +313,32 @@ fn an_object_of_a_run_that_fails_never_appears() {
 }
 
 #[test]
+fn what_a_transform_begins_and_does_not_finish_is_given_up() {
+    let server = Server::of_s3();
+    server.make("lake");
+    let declared = DECLARED.replace("\"side/\"", "\"s3://lake/side/\"");
+    let begin = "mode = \"object-errors\", folder = \"side\", path = \"begun.txt\"";
+    let mut project = project(&rust(), begin, &declared);
+    use_server(&mut project, &server);
+    project.write("lookup/x", "");
+    // Once in a run that succeeds, once in one that fails after `bind` and before its first row.
+    let ended = project.run(&[]);
+    assert!(ended.err.contains("malformed none"), "{}", ended.err);
+    assert_eq!(server.uploads(), 0);
+    let ended = project.try_run(&[]);
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(ended.err.contains("malformed none"), "{}", ended.err);
+    assert_eq!(server.uploads(), 0);
+    assert!(server.objects("lake").is_empty());
+}
+
+#[test]
 fn a_path_that_hides_where_it_leads_is_refused_before_any_store_is_asked() {
     let server = Server::of_s3();
     server.put("landing", "lookup/x", "");
     server.put("landing", "beside", CANARY);
     let mut project = project(&rust(), "", DECLARED);
-    project.set("AWS_ENDPOINT_URL", &server.address);
-    project.set("AWS_ACCESS_KEY_ID", KEY);
-    project.set("AWS_SECRET_ACCESS_KEY", SECRET);
-    project.set("AWS_REGION", "us-east-1");
+    use_server(&mut project, &server);
     project.write("lookup/x", "");
     project.write("beside", CANARY);
     let remote = DECLARED.replace("\"lookup/\"", "\"s3://landing/lookup/\"");

@@ -92,6 +92,15 @@ impl Server {
         std::fs::write(path, content).unwrap();
     }
 
+    /// Uploads in parts that were begun, and neither completed nor given up.
+    pub(crate) fn uploads(&self) -> usize {
+        let names = std::fs::read_dir(self.folder.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().starts_with(".upload"))
+            .count()
+    }
+
     /// Every object of a bucket, as path and size.
     pub(crate) fn objects(&self, bucket: &str) -> Vec<(String, u64)> {
         let mut found = Vec::new();

@@ -73,14 +73,18 @@ impl Execution {
     /// Everything that can fail for a reason known beforehand fails before the first row is read; and
     /// whatever fails leaves nothing behind.
     pub(super) async fn run(self) -> Result<Summary> {
-        let guard = self.guard.clone();
-        // What a transform was denied is most likely why the run failed, whatever the transform made of it.
+        let (guard, side) = (self.guard.clone(), Arc::clone(&self.side));
         let logs = self.options.progress.logs().clone();
-        self.run_to_end().await.map_err(|error| {
-            let denials = guard.take_denials().into_iter();
-            let error = denials.fold(error, |error, denial| error.hint(told(&denial)));
-            logs.clean_error(error)
-        })
+        match self.run_to_end().await {
+            Ok(summary) => Ok(summary),
+            Err(error) => {
+                side.abort().await;
+                // What a transform was denied is most likely why the run failed, whatever the transform made of it.
+                let denials = guard.take_denials().into_iter();
+                let error = denials.fold(error, |error, denial| error.hint(told(&denial)));
+                Err(logs.clean_error(error))
+            }
+        }
     }
 
     async fn run_to_end(self) -> Result<Summary> {
@@ -96,7 +100,6 @@ impl Execution {
             Err(error) => {
                 // The first failure is the one to report; what could not be given up is hidden anyway.
                 drop(staging.abort().await);
-                self.side.abort().await;
                 return Err(error);
             }
         };
@@ -338,22 +341,18 @@ impl Execution {
         }
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
-        if let Err(error) = self.publish(staging, finished, rows_out).await {
-            self.side.abort().await;
-            return Err(error);
-        }
+        self.publish(staging, finished, rows_out).await?;
         Ok(self.summary(files, rows_out, &written.plan))
     }
 
     /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
     async fn publish(&self, staging: Staging, files: Vec<FinishedFile>, rows: u64) -> Result<()> {
         // A transform may have gone on after a decision could not be kept.
-        let kept = self.options.audit.check();
-        let published = match kept {
-            Ok(()) => self.side.publish().await,
-            Err(error) => Err(error),
+        let published = async {
+            self.options.audit.check()?;
+            self.side.publish().await
         };
-        if let Err(error) = published {
+        if let Err(error) = published.await {
             drop(staging.abort().await);
             return Err(error);
         }
@@ -361,7 +360,7 @@ impl Execution {
             .commit(files, rows)
             .await
             .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
-        self.side.remove().await
+        self.side.settle().await
     }
 
     fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: &Planned) -> Summary {

@@ -134,12 +134,15 @@ impl SideObjects {
         Ok(())
     }
 
-    /// Deletes what was to be deleted; the output of the run is complete by now.
+    /// Deletes what was to be deleted, and gives up what was begun and never finished. The output of the run is complete
+    /// by now, so that nothing is taken back any more.
     ///
     /// # Errors
     ///
     /// Fails if storage does.
-    pub async fn remove(&self) -> Result<()> {
+    pub async fn settle(&self) -> Result<()> {
+        self.lock().written.clear();
+        self.abort().await;
         let deleted = std::mem::take(&mut self.lock().deleted);
         for (place, path) in deleted {
             match place.store.delete(&path).await {
