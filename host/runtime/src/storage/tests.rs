@@ -89,7 +89,6 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 }
 
 /// object_store's own suite, which every store of the crate has to pass.
-#[cfg(feature = "conformance")]
 mod conformance {
     use object_store::integration::*;
 
