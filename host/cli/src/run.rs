@@ -194,6 +194,7 @@ fn execute(
         threads: arguments.threads,
         explain: arguments.explain,
         profile,
+        stand_in: None,
         progress: Arc::clone(&watched),
     };
     let runtime = runtime(arguments.threads)?;

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use http::{Request, Response, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -20,6 +21,7 @@ use super::connect::{Resolve, Stream, Vetted, addresses, connect};
 use super::gate::Gate;
 use super::headers::{Echoes, HeaderSecrets, Headers};
 use super::rule::{Rule, Target};
+use super::stand_in::StandIn;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Hears of what was denied, and of limits of the run that were reached.
@@ -41,6 +43,8 @@ pub struct Means {
     pub resolver: Arc<dyn Resolve>,
     /// What the run has left.
     pub budget: Arc<Budget>,
+    /// Who answers in place of the network, if somebody does.
+    pub stand_in: Option<Arc<StandIn>>,
 }
 
 impl fmt::Debug for Means {
@@ -117,7 +121,11 @@ impl Client {
             let vetted = self.vet(&target, rule).await?;
             let echoes = self.headers.add(rule, &target.host, &mut headers);
             let echoes = echoes.map_err(|error| self.deny(&error))?;
-            Ok((connect(&vetted, &target, rule).await?, echoes))
+            let stream = match &self.means.stand_in {
+                Some(_) => None,
+                None => Some(connect(&vetted, &target, rule).await?),
+            };
+            Ok((stream, echoes))
         });
         let (stream, echoes) = connected.await.map_err(|_| Failure::ConnectTimeout)??;
         let host = HeaderValue::try_from(target.authority()).map_err(|_| Failure::Protocol)?;
@@ -129,10 +137,25 @@ impl Client {
         };
         let mut request = Request::new(body);
         *request.method_mut() = parts.method;
-        *request.uri_mut() = Uri::try_from(target.path_and_query).map_err(|_| Failure::Protocol)?;
+        *request.uri_mut() =
+            Uri::try_from(&target.path_and_query).map_err(|_| Failure::Protocol)?;
         *request.headers_mut() = headers;
-        self.exchange(stream, request, permit, (times, echoes))
-            .await
+        let mut task = JoinSet::new();
+        let replied = async {
+            match (stream, &self.means.stand_in) {
+                (Some(stream), _) => self.exchange(stream, request, &mut task).await,
+                (None, Some(stand_in)) => self.ask(stand_in, &target, request).await,
+                (None, None) => Err(Failure::Refused),
+            }
+        };
+        let within = clamp(times.first_byte, caps.first_byte_time);
+        let response = timeout(within, replied).await;
+        let response = response.map_err(|_| Failure::ReadTimeout)??;
+        let connection = Connection {
+            _task: task,
+            _permit: permit,
+        };
+        self.received(response, connection, (times, &echoes))
     }
 
     /// Tells who listens.
@@ -179,13 +202,13 @@ impl Client {
         vetted.map_err(|error| self.deny(&error))
     }
 
+    /// Sends a request over a connection, which `task` drives.
     async fn exchange<B>(
         &self,
         stream: Box<dyn Stream>,
         request: Request<Outgoing<B>>,
-        permit: OwnedSemaphorePermit,
-        (times, echoes): (Times, Echoes),
-    ) -> Result<Response<Answer>, Failure>
+        task: &mut JoinSet<()>,
+    ) -> Result<Response<Content>, Failure>
     where
         B: Body<Data = Bytes> + Unpin + Send + 'static,
     {
@@ -196,16 +219,45 @@ impl Client {
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| Failure::of(&error))?;
-        let mut task = JoinSet::new();
         task.spawn(async move {
             // Whoever waits for the answer hears of it.
             let _ = connection.await;
         });
-        let within = clamp(times.first_byte, caps.first_byte_time);
-        let response = timeout(within, sender.send_request(request)).await;
-        let response = response
-            .map_err(|_| Failure::ReadTimeout)?
-            .map_err(|error| Failure::of(&error))?;
+        let response = sender.send_request(request).await;
+        let response = response.map_err(|error| Failure::of(&error))?;
+        Ok(response.map(|body| body.map_err(|error| Failure::of(&error)).boxed_unsync()))
+    }
+
+    /// Has somebody answer in place of the network.
+    async fn ask<B>(
+        &self,
+        stand_in: &StandIn,
+        target: &Target,
+        request: Request<Outgoing<B>>,
+    ) -> Result<Response<Content>, Failure>
+    where
+        B: Body<Data = Bytes> + Unpin + Send + 'static,
+    {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let response = stand_in
+            .answer(&target.url(), &Request::from_parts(parts, body))
+            .map_err(|error| self.deny(&error))?;
+        Ok(response.map(|body| {
+            Full::new(body)
+                .map_err(|never| match never {})
+                .boxed_unsync()
+        }))
+    }
+
+    /// An answer, held to what it may be.
+    fn received(
+        &self,
+        response: Response<Content>,
+        connection: Connection,
+        (times, echoes): (Times, &Echoes),
+    ) -> Result<Response<Answer>, Failure> {
+        let caps = &self.means.budget.caps;
         let (mut parts, body) = response.into_parts();
         if body.size_hint().lower() > caps.response_bytes {
             return Err(Failure::ResponseBody(caps.response_bytes));
@@ -217,14 +269,14 @@ impl Client {
             most: caps.response_bytes,
             between: clamp(times.between_bytes, caps.between_bytes_time),
             timer: None,
-            connection: Some(Connection {
-                _task: task,
-                _permit: permit,
-            }),
+            connection: Some(connection),
         };
         Ok(Response::from_parts(parts, answer))
     }
 }
+
+/// The body of an answer, as it comes.
+type Content = UnsyncBoxBody<Bytes, Failure>;
 
 /// A request that says that it is too large is not begun.
 fn check_length(headers: &HeaderMap, most: u64) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ pub(super) use self::http::trusting;
 use self::objects::StepObjects;
 pub(super) use self::secrets::{Redactor, Vault, fetch};
 use crate::error::Result;
-use crate::network::Budget;
+use crate::network::{Budget, StandIn};
 use crate::policy::{Action, Context, Guard, Resource, act};
 use crate::sandbox::{Access, LogSink, Offers};
 use crate::spec::{Numbers, Step, StepAccess, WallClock};
@@ -30,6 +30,8 @@ pub(super) struct Reach<'a> {
     pub(super) has_policies: bool,
     /// Requests that the run has left.
     pub(super) budget: &'a Arc<Budget>,
+    /// Who answers requests in place of the network, if somebody does.
+    pub(super) stand_in: Option<&'a Arc<StandIn>>,
 }
 
 /// The interfaces that a step is linked to: those of which it declares something.

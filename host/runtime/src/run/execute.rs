@@ -188,6 +188,7 @@ impl Execution {
                 bytes_max: self.application.limits.output_bytes,
                 has_policies: self.options.policies.is_some(),
                 budget: &self.budget,
+                stand_in: self.options.stand_in.as_ref(),
             };
             let watch = Watch {
                 access: access::access(step, &reach, &logs).await?,

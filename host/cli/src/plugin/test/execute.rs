@@ -1,83 +1,44 @@
 //! Runs a fixture: its input through the one step, into a folder that is read back.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use sluicegate::error::{Error, Result};
-use sluicegate::limits::Limits;
-use sluicegate::policy::Unaudited;
-use sluicegate::run::{self, Options, Progress};
-use sluicegate::spec::{
-    Application, Compression, Mode, Output, OutputFormat, Source, Step, StepAccess,
-};
+use sluicegate::error::{Error, ErrorKind, Result};
+use sluicegate::run;
 
 use crate::plugin::fixture::row::Row;
+use crate::plugin::fixture::stage::Stage;
 use crate::plugin::fixture::{Actual, Case};
 use crate::{place, run::runtime};
 
-/// Runs the component at `plugin` over the fixture. An error of this function is not the transform's.
-pub(super) fn execute(plugin: &Path, case: &Case) -> Result<Actual> {
-    let scratch = tempfile::tempdir()
-        .map_err(|cause| Error::storage(cause.to_string()).context("make a temporary folder"))?;
-    let folder = scratch.path().join("output");
-    let application = application(plugin, case, &folder)?;
-    let options = Options {
-        run_id: uuid::Uuid::now_v7().to_string(),
-        submitter: String::new(),
-        compartment: String::new(),
-        policies: None,
-        commands: false,
-        audit: Arc::new(Unaudited),
-        environment: BTreeMap::new(),
-        sandbox: place::sandbox()?,
-        // Rows of one partition have their numbers in the input.
-        threads: 1,
-        explain: false,
-        profile: None,
-        progress: Arc::new(Progress::default()),
+/// Runs the component at `plugin` over the fixture; yields what it gave, and what was wrong with its requests. An error
+/// of this function is not the transform's.
+pub(super) fn execute(plugin: &Path, case: &Case) -> Result<(Actual, Vec<String>)> {
+    let stage = Stage::new(case, true)?;
+    let application = stage.application(plugin)?;
+    let done = runtime(1)?.block_on(run::execute(application, stage.options()?));
+    let actual = match done {
+        Ok(summary) => {
+            let mut rows = Vec::new();
+            for file in &summary.files {
+                let text = place::read_text(&stage.output().join(&file.path))?;
+                rows.extend(Row::parse_all(&text, &file.path)?);
+            }
+            let rejected = summary.steps.iter().flat_map(|step| &step.rejected);
+            Actual::Rows(rows, rejected.map(Row::of).collect(), stage.objects()?)
+        }
+        Err(error) => Actual::Failed(advised(error)),
     };
-    let summary = match runtime(1)?.block_on(run::execute(application, options)) {
-        Ok(summary) => summary,
-        Err(error) => return Ok(Actual::Failed(error)),
-    };
-    let mut rows = Vec::new();
-    for file in &summary.files {
-        let path = folder.join(&file.path);
-        let text = place::read_text(&path)?;
-        rows.extend(Row::parse_all(&text, &file.path)?);
-    }
-    let rejected = summary.steps.iter().flat_map(|step| &step.rejected);
-    Ok(Actual::Rows(rows, rejected.map(Row::of).collect()))
+    Ok((actual, stage.problems()))
 }
 
-fn application(plugin: &Path, case: &Case, output: &Path) -> Result<Application> {
-    Ok(Application {
-        name: "fixture".to_owned(),
-        description: String::new(),
-        tags: BTreeMap::new(),
-        parameters: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        inputs: vec![case.input()?],
-        steps: vec![Step {
-            name: "transform".to_owned(),
-            from: Source::Input(0),
-            plugin: place::uri(plugin)?,
-            params: case.params.clone(),
-            partition_by: Vec::new(),
-            order_by: Vec::new(),
-            access: StepAccess::default(),
-        }],
-        output: Output {
-            from: Source::Step(0),
-            uri: place::uri(output)?.as_folder(),
-            format: OutputFormat::Ndjson {
-                compression: Compression::None,
-            },
-            mode: Mode::ErrorIfExists,
-            partition_by: Vec::new(),
-            target_file_bytes: u64::MAX,
-        },
-        limits: Limits::default(),
-    })
+/// What the step does not declare is declared by the fixture.
+fn advised(error: Error) -> Error {
+    if error.kind() != ErrorKind::Policy && error.hints().is_empty() {
+        return error;
+    }
+    let is_step = |hint: &String| hint.contains("steps.") || hint.contains("in the step");
+    if !error.hints().iter().any(is_step) {
+        return error;
+    }
+    error.hint("the step of a fixture is `[step]` in its `access.toml`")
 }

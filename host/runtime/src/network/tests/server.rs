@@ -224,6 +224,7 @@ impl World {
             denials: Arc::clone(&told) as _,
             resolver: Arc::clone(&names) as _,
             budget: Arc::clone(&budget),
+            stand_in: None,
         };
         let rules = rules
             .iter()
