@@ -17,6 +17,7 @@ mod authoring;
 mod compile;
 mod documents;
 mod exactness;
+mod fixtures;
 mod formats;
 mod guests;
 mod hostile;

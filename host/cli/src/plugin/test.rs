@@ -11,7 +11,9 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use sluicegate::error::{Error, ErrorKind, Result, ResultExt as _};
+use sluicegate::run::LogLine;
 
+use self::execute::Executed;
 use super::fixture::{self, Case};
 use super::project::Project;
 use super::{build, toolchain};
@@ -43,6 +45,9 @@ struct Ended {
     /// How what came differs from what was expected.
     #[serde(skip_serializing_if = "String::is_empty")]
     differences: String,
+    /// What the transform said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<LogLine>,
 }
 
 /// Runs the fixtures and prints how they ended.
@@ -81,7 +86,11 @@ pub(crate) fn test(arguments: &Arguments, json: bool) -> Outcome {
 
 fn run(project: &Project, case: &Case, update: bool) -> Result<Ended> {
     let start = Instant::now();
-    let (actual, problems) = execute::execute(&project.component(), case)?;
+    let Executed {
+        actual,
+        problems,
+        logs,
+    } = execute::execute(&project.component(), case)?;
     // What else differs may follow from an answer that was not there, so it is neither told nor written down.
     let is_answered = problems.is_empty();
     let differences = if is_answered {
@@ -102,6 +111,7 @@ fn run(project: &Project, case: &Case, update: bool) -> Result<Ended> {
         outcome,
         seconds: start.elapsed().as_secs_f64(),
         differences,
+        logs,
     })
 }
 
@@ -117,6 +127,9 @@ impl Ended {
             for line in printable(&self.differences).lines() {
                 // Writing to a string does not fail.
                 let _ = writeln!(text, "    {line}");
+            }
+            for LogLine { level, message, .. } in &self.logs {
+                let _ = writeln!(text, "    {level}: {}", printable(message));
             }
         }
         text

@@ -1,22 +1,32 @@
 //! Runs a fixture: its input through the one step, into a folder that is read back.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use sluicegate::error::{Error, ErrorKind, Result};
-use sluicegate::run;
+use sluicegate::run::{self, LogLine};
 
 use crate::plugin::fixture::row::Row;
 use crate::plugin::fixture::stage::Stage;
 use crate::plugin::fixture::{Actual, Case};
 use crate::{place, run::runtime};
 
-/// Runs the component at `plugin` over the fixture; yields what it gave, and what was wrong with its requests. An error
-/// of this function is not the transform's.
-pub(super) fn execute(plugin: &Path, case: &Case) -> Result<(Actual, Vec<String>)> {
+/// What came of a fixture.
+pub(super) struct Executed {
+    pub(super) actual: Actual,
+    /// What was wrong with the transform's requests.
+    pub(super) problems: Vec<String>,
+    /// What the transform said.
+    pub(super) logs: Vec<LogLine>,
+}
+
+/// Runs the component at `plugin` over the fixture. An error of this function is not the transform's.
+pub(super) fn execute(plugin: &Path, case: &Case) -> Result<Executed> {
     let stage = Stage::new(case, true)?;
     let application = stage.application(plugin)?;
-    let done = runtime(1)?.block_on(run::execute(application, stage.options()?));
-    let actual = match done {
+    let options = stage.options()?;
+    let progress = Arc::clone(&options.progress);
+    let (actual, logs) = match runtime(1)?.block_on(run::execute(application, options)) {
         Ok(summary) => {
             let mut rows = Vec::new();
             for file in &summary.files {
@@ -24,21 +34,23 @@ pub(super) fn execute(plugin: &Path, case: &Case) -> Result<(Actual, Vec<String>
                 rows.extend(Row::parse_all(&text, &file.path)?);
             }
             let rejected = summary.steps.iter().flat_map(|step| &step.rejected);
-            Actual::Rows(rows, rejected.map(Row::of).collect(), stage.objects()?)
+            let rejected = rejected.map(Row::of).collect();
+            let actual = Actual::Rows(rows, rejected, stage.objects()?);
+            (actual, summary.logs)
         }
-        Err(error) => Actual::Failed(advised(error)),
+        Err(error) => (Actual::Failed(advised(error)), progress.take_logs()),
     };
-    Ok((actual, stage.problems()))
+    Ok(Executed {
+        actual,
+        problems: stage.problems(),
+        logs,
+    })
 }
 
-/// What the step does not declare is declared by the fixture.
+/// What a step would declare is declared by the fixture.
 fn advised(error: Error) -> Error {
-    if error.kind() != ErrorKind::Policy && error.hints().is_empty() {
-        return error;
+    match error.kind() {
+        ErrorKind::Policy => error.hint("the step of a fixture is `[step]` in its `access.toml`"),
+        _ => error,
     }
-    let is_step = |hint: &String| hint.contains("steps.") || hint.contains("in the step");
-    if !error.hints().iter().any(is_step) {
-        return error;
-    }
-    error.hint("the step of a fixture is `[step]` in its `access.toml`")
 }
