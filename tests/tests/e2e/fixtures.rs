@@ -37,6 +37,8 @@ fn tested(project: &Project, arguments: &[&str]) -> String {
     let ended = project.sluice(&[&["plugin", "test"], arguments].concat());
     let times = regex::Regex::new(r"\(\d+ ms\)").unwrap();
     let out = times.replace_all(&ended.out, "([TIME])").into_owned();
+    let folder = project.path("").canonicalize().unwrap();
+    let out = out.replace(folder.to_str().unwrap(), "[PROJECT]");
     format!("{out}{}", project.told(&ended))
 }
 

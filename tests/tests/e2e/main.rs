@@ -20,6 +20,7 @@ mod exactness;
 mod fixtures;
 mod formats;
 mod guests;
+mod hoard;
 mod hostile;
 mod http;
 mod ipc;

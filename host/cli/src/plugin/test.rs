@@ -45,6 +45,9 @@ struct Ended {
     /// How what came differs from what was expected.
     #[serde(skip_serializing_if = "String::is_empty")]
     differences: String,
+    /// Requests that were denied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    denials: Vec<String>,
     /// What the transform said.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     logs: Vec<LogLine>,
@@ -89,6 +92,7 @@ fn run(project: &Project, case: &Case, update: bool) -> Result<Ended> {
     let Executed {
         actual,
         problems,
+        denials,
         logs,
     } = execute::execute(&project.component(), case)?;
     // What else differs may follow from an answer that was not there, so it is neither told nor written down.
@@ -111,6 +115,7 @@ fn run(project: &Project, case: &Case, update: bool) -> Result<Ended> {
         outcome,
         seconds: start.elapsed().as_secs_f64(),
         differences,
+        denials,
         logs,
     })
 }
@@ -127,6 +132,9 @@ impl Ended {
             for line in printable(&self.differences).lines() {
                 // Writing to a string does not fail.
                 let _ = writeln!(text, "    {line}");
+            }
+            for denial in &self.denials {
+                let _ = writeln!(text, "    denied: {}", printable(denial));
             }
             for LogLine { level, message, .. } in &self.logs {
                 let _ = writeln!(text, "    {level}: {}", printable(message));

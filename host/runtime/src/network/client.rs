@@ -160,6 +160,9 @@ impl Client {
 
     /// Tells who listens.
     fn deny(&self, error: &Error) -> Failure {
+        if let Some(stand_in) = &self.means.stand_in {
+            stand_in.denied(error);
+        }
         self.means.denials.denied(error);
         Failure::Denied
     }
@@ -242,7 +245,10 @@ impl Client {
         let body = body.collect().await?.to_bytes();
         let response = stand_in
             .answer(&target.url(), &Request::from_parts(parts, body))
-            .map_err(|error| self.deny(&error))?;
+            .map_err(|error| {
+                self.means.denials.denied(&error);
+                Failure::Denied
+            })?;
         Ok(response.map(|body| {
             Full::new(body)
                 .map_err(|never| match never {})

@@ -31,6 +31,7 @@ struct Told {
     /// How often each answer was given.
     given: Vec<u64>,
     wrong: Vec<String>,
+    denied: Vec<String>,
 }
 
 impl StandIn {
@@ -38,11 +39,14 @@ impl StandIn {
     #[must_use]
     pub fn new(answers: Vec<CannedAnswer>) -> Self {
         let given = vec![0; answers.len()];
-        let wrong = Vec::new();
         Self {
             answers,
             endless: false,
-            told: Mutex::new(Told { given, wrong }),
+            told: Mutex::new(Told {
+                given,
+                wrong: Vec::new(),
+                denied: Vec::new(),
+            }),
         }
     }
 
@@ -59,15 +63,27 @@ impl StandIn {
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let mut problems = told.wrong.clone();
         for (answer, given) in self.answers.iter().zip(&told.given) {
-            if let Some(times) = answer.times.filter(|times| times != given) {
-                let CannedAnswer { method, url, .. } = answer;
+            if let Some(times) = answer.times.filter(|times| !self.endless && times != given) {
+                let (method, url) = (&answer.method, clip(&answer.url));
                 problems.push(format!(
-                    "`{method} {}` was sent {given} times, expected {times}",
-                    clip(url)
+                    "the answer to `{method} {url}` was given {given} of {times} times"
                 ));
             }
         }
         problems
+    }
+
+    /// What was denied before anybody was asked.
+    #[must_use]
+    pub fn denials(&self) -> Vec<String> {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.denied.clone()
+    }
+
+    /// Hears of a request that was denied.
+    pub(super) fn denied(&self, error: &Error) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        note(&mut told.denied, error.to_string());
     }
 
     /// Answers a request, which has all headers that a server would get.
@@ -112,10 +128,14 @@ impl StandIn {
             Some(hint) => format!("{what}; {hint}"),
             None => what,
         };
-        if told.wrong.len() < WRONG_MAX && !told.wrong.contains(&wrong) {
-            told.wrong.push(wrong);
-        }
+        note(&mut told.wrong, wrong);
         Err(hint.into_iter().fold(error, Error::hint))
+    }
+}
+
+fn note(texts: &mut Vec<String>, text: String) {
+    if texts.len() < WRONG_MAX && !texts.contains(&text) {
+        texts.push(text);
     }
 }
 

@@ -5,6 +5,7 @@ mod objects;
 mod secrets;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio::runtime::Handle;
 
@@ -24,7 +25,8 @@ pub(super) struct Reach<'a> {
     pub(super) stores: &'a Stores,
     pub(super) side: &'a Arc<SideObjects>,
     pub(super) vault: &'a Arc<Vault>,
-    /// Bytes that transforms may write into objects.
+    /// Bytes that the run has written, and may write.
+    pub(super) written: &'a Arc<AtomicU64>,
     pub(super) bytes_max: u64,
     /// Whether somebody else than the application wrote policies.
     pub(super) has_policies: bool,

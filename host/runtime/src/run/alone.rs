@@ -31,7 +31,8 @@ pub async fn reach(application: &Application, options: &Options) -> Result<(Offe
     let reach = Reach {
         stores: &Stores::new(options.environment.clone(), meter, guard.clone()),
         guard: &guard,
-        side: &Arc::new(SideObjects::default()),
+        side: &Arc::new(SideObjects::new(application.limits.objects)),
+        written: &Arc::default(),
         vault: &Arc::new(vault),
         bytes_max: application.limits.output_bytes,
         has_policies: options.policies.is_some(),

@@ -36,6 +36,8 @@ pub(super) struct Execution {
     stores: Stores,
     /// What transforms write beside the output.
     side: Arc<SideObjects>,
+    /// Bytes of the output and of what transforms write beside it.
+    written: Arc<AtomicU64>,
     /// What is left of the requests that transforms may send.
     budget: Arc<Budget>,
     meter: Arc<Meter>,
@@ -60,7 +62,8 @@ impl Execution {
             sandbox: sandbox(&options, &application.limits.compile)?,
             stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
             guard,
-            side: Arc::default(),
+            side: Arc::new(SideObjects::new(application.limits.objects)),
+            written: Arc::default(),
             budget: Arc::new(Budget::new(Caps::default())),
             stop: Arc::default(),
             started: Instant::now(),
@@ -185,6 +188,7 @@ impl Execution {
                 stores: &self.stores,
                 side: &self.side,
                 vault: &vault,
+                written: &self.written,
                 bytes_max: self.application.limits.output_bytes,
                 has_policies: self.options.policies.is_some(),
                 budget: &self.budget,
@@ -248,7 +252,7 @@ impl Execution {
             staging,
             run_id: self.options.run_id.clone(),
             bytes_max: self.application.limits.output_bytes,
-            bytes: AtomicU64::new(0),
+            bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
         });
         let lanes = Lanes::new(plan.partitions())?;

@@ -16,6 +16,8 @@ pub(super) struct Executed {
     pub(super) actual: Actual,
     /// What was wrong with the transform's requests.
     pub(super) problems: Vec<String>,
+    /// Requests that were denied.
+    pub(super) denials: Vec<String>,
     /// What the transform said.
     pub(super) logs: Vec<LogLine>,
 }
@@ -43,6 +45,7 @@ pub(super) fn execute(plugin: &Path, case: &Case) -> Result<Executed> {
     Ok(Executed {
         actual,
         problems: stage.problems(),
+        denials: stage.denials(),
         logs,
     })
 }
