@@ -21,7 +21,7 @@ use super::connect::{Resolve, Stream, Vetted, addresses, connect};
 use super::gate::Gate;
 use super::headers::{Echoes, HeaderSecrets, Headers};
 use super::rule::{Rule, Target};
-use super::stand_in::StandIn;
+use super::stand_in::{Nowhere, StandIn};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Hears of what was denied, and of limits of the run that were reached.
@@ -79,9 +79,8 @@ impl Client {
     }
 
     #[cfg(test)]
-    pub(super) fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.means.resolver = resolver;
-        self
+    pub(super) fn with_means(self, means: Means) -> Self {
+        Self { means, ..self }
     }
 
     /// Whether a guest may not set a header; those that the rules set are among them.
@@ -195,7 +194,11 @@ impl Client {
 
     /// The addresses that a request may go to.
     async fn vet(&self, target: &Target, rule: &Rule) -> Result<Vec<Vetted>, Failure> {
-        let addresses = addresses(&target.host, &*self.means.resolver).await?;
+        let resolver: &dyn Resolve = match &self.means.stand_in {
+            Some(_) => &Nowhere,
+            None => &*self.means.resolver,
+        };
+        let addresses = addresses(&target.host, resolver).await?;
         let vetted = addresses.into_iter().map(|address| {
             let granted = self.means.gate.grant(target, rule, address)?;
             Ok(Vetted { address, granted })

@@ -37,4 +37,4 @@ pub use gate::Gate;
 pub use headers::HeaderSecrets;
 pub use probe::{Reached, probe};
 pub use rule::Rule;
-pub use stand_in::{Nowhere, StandIn};
+pub use stand_in::StandIn;

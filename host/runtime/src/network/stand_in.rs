@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::HeaderMap;
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{Request, Response};
 
 use super::connect::Resolve;
 use super::gate::ORDINARY;
@@ -168,24 +168,16 @@ fn misfit(answer: &CannedAnswer, request: &Request<Bytes>) -> Option<String> {
 }
 
 fn response(answer: &CannedAnswer) -> Result<Response<Bytes>> {
-    let malformed = |_| Error::internal("an answer that was not checked");
-    let mut response = Response::new(Bytes::from(answer.body.clone()));
-    *response.status_mut() = answer
-        .status
-        .try_into()
-        .map_err(|_| Error::internal("an answer that was not checked"))?;
+    let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
-        let name =
-            HeaderName::try_from(name).map_err(|error| malformed(http::Error::from(error)))?;
-        let value = HeaderValue::try_from(value).map_err(|error| malformed(error.into()))?;
-        response.headers_mut().append(name, value);
+        response = response.header(name, value);
     }
-    Ok(response)
+    let response = response.body(Bytes::from(answer.body.clone()));
+    response.map_err(|cause| Error::internal("an answer was not checked").source(cause))
 }
 
 /// Says of each name that it has an ordinary address, which nobody connects to.
-#[derive(Clone, Copy, Debug)]
-pub struct Nowhere;
+pub(super) struct Nowhere;
 
 #[async_trait]
 impl Resolve for Nowhere {

@@ -18,7 +18,7 @@ use super::rules::rule;
 use crate::error::{Error, Result};
 use crate::network::{
     Answer, Budget, Caps, Client, Denials, Failure, Gate, HeaderSecrets, Means, Resolve, Rule,
-    Times,
+    StandIn, Times,
 };
 use crate::policy::{
     Guard, Layer, Policies, PolicyFile, Principal, RunIdentity, Syntax, Unaudited,
@@ -236,6 +236,17 @@ impl World {
             names,
             budget,
         }
+    }
+
+    /// The same, with answers in place of the network.
+    pub(super) fn answering(mut self, stand_in: &Arc<StandIn>) -> Self {
+        let stand_in = Some(Arc::clone(stand_in));
+        let means = Means {
+            stand_in,
+            ..self.client.means()
+        };
+        self.client = self.client.with_means(means);
+        self
     }
 
     pub(super) async fn get(&self, url: &str) -> Result<Response<Answer>, Failure> {

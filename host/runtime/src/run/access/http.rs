@@ -7,8 +7,7 @@ use async_trait::async_trait;
 use super::{Reach, Vault};
 use crate::error::{Error, Result};
 use crate::network::{
-    Client, Denials, Failure, Gate, HeaderSecrets, Means, Nowhere, Resolve, Rule, SystemResolver,
-    Times,
+    Client, Denials, Failure, Gate, HeaderSecrets, Means, Rule, SystemResolver, Times,
 };
 use crate::policy::{Action, Context, Guard, Resource, act};
 use crate::run::open::read_file;
@@ -33,10 +32,6 @@ pub(super) async fn outgoing(
     for rule in rules {
         ready.push(trusting(rule, reach.stores).await?);
     }
-    let resolver: Arc<dyn Resolve> = match reach.stand_in {
-        Some(_) => Arc::new(Nowhere),
-        None => Arc::new(SystemResolver),
-    };
     let means = Means {
         gate: Gate {
             guard: guard.clone(),
@@ -47,7 +42,7 @@ pub(super) async fn outgoing(
             vault: Arc::clone(reach.vault),
         }),
         denials: Arc::new(Kept(guard)),
-        resolver,
+        resolver: Arc::new(SystemResolver),
         budget: Arc::clone(reach.budget),
         stand_in: reach.stand_in.cloned(),
     };
