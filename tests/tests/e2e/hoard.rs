@@ -71,7 +71,7 @@ fn the_number_of_objects_is_bounded_however_they_end() {
     };
     for (then, left) in [("finish", 3), ("drop", 0), ("keep", 0)] {
         let (found, told) = run(3, then);
-        assert_eq!((found, told.as_str()), (left, "exit code 0"), "{then}");
+        assert_eq!((found, told.trim()), (left, "exit code 0"), "{then}");
         let (found, told) = run(4, then);
         assert_eq!(found, 0, "{then}");
         assert!(

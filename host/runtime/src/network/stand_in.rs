@@ -100,9 +100,13 @@ impl StandIn {
                 continue;
             }
             let used_up = !self.endless && answer.times.is_some_and(|times| *given >= times);
-            match misfit(answer, request).filter(|_| !used_up) {
-                Some(misfit) => near = near.or(Some(misfit)),
-                None if used_up => near = near.or(Some("all answers were given".to_owned())),
+            let why = if used_up {
+                Some("all answers were given".to_owned())
+            } else {
+                misfit(answer, request)
+            };
+            match why {
+                Some(why) => near = near.or(Some(why)),
                 None => {
                     *given += 1;
                     return response(answer);
