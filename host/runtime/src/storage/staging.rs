@@ -14,17 +14,19 @@
 mod commit;
 mod file;
 mod side;
+mod slot;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectMeta, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStoreExt};
 use serde::Serialize;
 
 pub use file::{FinishedFile, StagedFile};
 pub use side::{Begun, SideObjects};
 
+use self::slot::Slot;
 use super::failure::storage_error;
 use super::listing::{below, is_hidden};
 use super::stores::Place;
@@ -43,13 +45,6 @@ const SUCCESS: &str = "_SUCCESS";
 /// Names of markers, and how they begin where each run has its own: what Spark writes.
 const MARKERS: [&str; 3] = [SUCCESS, "_metadata", "_common_metadata"];
 const MARKER_PREFIXES: [&str; 2] = ["_committed_", "_started_"];
-
-/// An upload that can be aborted from elsewhere. None once it is completed or aborted.
-type Slot = Arc<Mutex<Option<Box<dyn MultipartUpload>>>>;
-
-fn take(slot: &Slot) -> Option<Box<dyn MultipartUpload>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
 
 /// The files of one run at one place, none of them visible yet.
 ///
@@ -131,8 +126,8 @@ impl Staging {
             .put_multipart(&location)
             .await
             .map_err(|error| storage_error(&what, error).context("begin a file"))?;
-        let slot: Slot = Arc::new(Mutex::new(Some(upload)));
-        self.uploads().push(Arc::clone(&slot));
+        let slot = Slot::new(upload);
+        self.uploads().push(slot.clone());
         Ok(StagedFile::new(
             relative.to_owned(),
             what,
@@ -151,7 +146,7 @@ impl Staging {
         let slots = std::mem::take(&mut *self.uploads());
         let mut outcome = Ok(());
         for slot in slots {
-            let Some(mut upload) = take(&slot) else {
+            let Some(upload) = slot.take() else {
                 continue;
             };
             if let Err(error) = upload.abort().await {

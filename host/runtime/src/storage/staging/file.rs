@@ -5,10 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{Error as StoreError, PutPayload};
-use std::sync::PoisonError;
-use tokio::task::JoinSet;
 
-use super::{Place, Slot, storage_error, take};
+use super::slot::Slot;
+use super::{Place, storage_error};
 use crate::error::{Error, Result};
 use crate::spec::Scheme;
 
@@ -32,7 +31,6 @@ pub struct StagedFile {
     pending_bytes: usize,
     parts: usize,
     bytes: u64,
-    in_flight: JoinSet<Result<(), StoreError>>,
 }
 
 /// A file whose parts are all stored. It appears with the commit.
@@ -87,7 +85,6 @@ impl StagedFile {
             pending_bytes: 0,
             parts: 0,
             bytes: 0,
-            in_flight: JoinSet::new(),
         }
     }
 
@@ -128,7 +125,7 @@ impl StagedFile {
         if self.pending_bytes > 0 || (self.parts == 0 && self.empty_part) {
             self.send().await?;
         }
-        while !self.in_flight.is_empty() {
+        while self.slot.under_way() > 0 {
             self.settle_one().await?;
         }
         Ok(FinishedFile {
@@ -141,7 +138,7 @@ impl StagedFile {
 
     /// Sends what is pending as a part.
     async fn send(&mut self) -> Result<()> {
-        while self.in_flight.len() >= PARTS_IN_FLIGHT_MAX {
+        while self.slot.under_way() >= PARTS_IN_FLIGHT_MAX {
             self.settle_one().await?;
         }
         self.parts += 1;
@@ -154,19 +151,14 @@ impl StagedFile {
         }
         self.pending_bytes = 0;
         let payload: PutPayload = std::mem::take(&mut self.pending).into_iter().collect();
-        let part = {
-            let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(upload) = slot.as_mut() else {
-                return Err(Error::internal(format!("`{}` was given up", self.what)));
-            };
-            upload.put_part(payload)
-        };
-        self.in_flight.spawn(part);
-        Ok(())
+        if self.slot.send(payload) {
+            return Ok(());
+        }
+        Err(Error::internal(format!("`{}` was given up", self.what)))
     }
 
     async fn settle_one(&mut self) -> Result<()> {
-        match self.in_flight.join_next().await {
+        match self.slot.settle_one().await {
             None | Some(Ok(Ok(()))) => Ok(()),
             Some(Ok(Err(error))) => Err(storage_error(&self.what, error).context("write a file")),
             Some(Err(error)) => {
@@ -178,11 +170,11 @@ impl StagedFile {
 
 /// Makes a file visible.
 pub(super) async fn complete_one(file: &FinishedFile) -> Result<(), StoreError> {
-    let Some(mut upload) = take(&file.slot) else {
+    let Some(upload) = file.slot.take() else {
         return Err(StoreError::Generic {
             store: "staging",
             source: "file was given up".into(),
         });
     };
-    upload.complete().await.map(drop)
+    upload.complete().await
 }

@@ -1,16 +1,15 @@
 //! Objects that transforms write beside the output of a run.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures::stream::{self, StreamExt};
 use object_store::path::Path;
-use object_store::{
-    Error as StoreError, MultipartUpload, ObjectStore, ObjectStoreExt, PutMultipartOptions,
-};
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMultipartOptions};
 
 use super::file::complete_one;
-use super::{FinishedFile, Slot, StagedFile, take};
+use super::slot::Slot;
+use super::{FinishedFile, StagedFile};
 use crate::error::{Error, Result};
 use crate::storage::guarded::{Purpose, Replaces, asking};
 use crate::storage::storage_error;
@@ -78,15 +77,15 @@ impl SideObjects {
             options.extensions.insert(Replaces);
         }
         let upload = place.store.put_multipart_opts(path, options).await;
-        let upload: Box<dyn MultipartUpload> = match upload {
+        let upload = match upload {
             Ok(upload) => upload,
             Err(error) => {
                 self.release(place, path);
                 return Err(failed(error));
             }
         };
-        let slot: Slot = Arc::new(Mutex::new(Some(upload)));
-        self.lock().slots.push(Arc::clone(&slot));
+        let slot = Slot::new(upload);
+        self.lock().slots.push(slot.clone());
         let file = StagedFile::new(path.to_string(), what, path.clone(), slot, place);
         Ok(Begun::File(Box::new(file), there))
     }
@@ -180,13 +179,13 @@ impl SideObjects {
         };
         let (mut published, mut open) = (Vec::new(), Vec::new());
         for object in written {
-            match take(&object.1.slot) {
+            match object.1.slot.take() {
                 Some(upload) => open.push(upload),
                 None => published.push(object),
             }
         }
-        open.extend(slots.iter().filter_map(take));
-        let aborted = stream::iter(open).for_each(|mut upload| async move {
+        open.extend(slots.iter().filter_map(Slot::take));
+        let aborted = stream::iter(open).for_each(|upload| async move {
             // What could not be given up stays hidden.
             drop(upload.abort().await);
         });
