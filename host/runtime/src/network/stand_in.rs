@@ -105,28 +105,13 @@ impl StandIn {
             } else {
                 misfit(answer, request)
             };
-            match why {
-                Some(why) => near = near.or(Some(why)),
-                None => {
-                    *given += 1;
-                    return response(answer);
-                }
+            if why.is_none() {
+                *given += 1;
+                return response(answer);
             }
+            near = near.or(why);
         }
-        let request = format!("`{method} {}`", clip(url));
-        let (what, hint) = match near {
-            Some(why) => (format!("no answer fits {request}: {why}"), None),
-            None => {
-                let method = match method {
-                    "GET" => String::new(),
-                    method => format!("method = \"{method}\"\n"),
-                };
-                let hint = format!(
-                    "add it to `access.toml`:\n[[answers]]\n{method}url = \"{url}\"\nbody = \"…\""
-                );
-                (format!("there is no answer to {request}"), Some(hint))
-            }
-        };
+        let (what, hint) = unanswered(method, url, near);
         let error = Error::new(ErrorKind::Policy, what.clone());
         let wrong = match &hint {
             Some(hint) => format!("{what}; {hint}"),
@@ -135,6 +120,21 @@ impl StandIn {
         note(&mut told.wrong, wrong);
         Err(hint.into_iter().fold(error, Error::hint))
     }
+}
+
+/// What is told of a request without an answer, and what would help.
+fn unanswered(method: &str, url: &str, near: Option<String>) -> (String, Option<String>) {
+    let request = format!("`{method} {}`", clip(url));
+    if let Some(why) = near {
+        return (format!("no answer fits {request}: {why}"), None);
+    }
+    let method = match method {
+        "GET" => String::new(),
+        method => format!("method = \"{method}\"\n"),
+    };
+    let hint =
+        format!("add it to `access.toml`:\n[[answers]]\n{method}url = \"{url}\"\nbody = \"…\"");
+    (format!("there is no answer to {request}"), Some(hint))
 }
 
 fn note(texts: &mut Vec<String>, text: String) {

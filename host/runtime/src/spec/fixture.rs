@@ -211,7 +211,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             access.step.objects[0].uri.to_string(),
-            "file:///fixture/objects/lookup/"
+            "/fixture/objects/lookup/"
         );
         assert_eq!(access.step.http[0].ca_file, None);
         let expected = CannedAnswer {
@@ -231,7 +231,7 @@ mod tests {
         let error = parse(text).unwrap_err().to_string();
         for part in [
             "access.toml:2:9: a secret is not empty",
-            "access.toml:4:12: unknown secret `tokn`",
+            "access.toml:4:11: unknown secret `tokn`",
             "did you mean `token`?",
             "access.toml:6:1: `uri` is not said here: the folder is `objects/lookup`",
             "access.toml:8:7: `https://x/*` is no URL of one request",
