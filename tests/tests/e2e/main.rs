@@ -14,6 +14,7 @@
 
 mod access;
 mod authoring;
+mod changes;
 mod compile;
 mod documents;
 mod exactness;

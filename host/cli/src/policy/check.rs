@@ -11,6 +11,7 @@ use sluicegate::error::{Error, ErrorKind, Result, ResultExt as _};
 use sluicegate::policy::Unaudited;
 use sluicegate::policy::audit::Deciding;
 use sluicegate::run::{self, Check, CheckedNeed, Options, Probe, Progress};
+use tokio::sync::watch;
 
 use super::load;
 use crate::place;
@@ -69,7 +70,7 @@ fn ask(arguments: &Arguments) -> Result<Told> {
         run_id,
         submitter: submitter(),
         compartment: arguments.compartment.clone(),
-        policies: load::given(&arguments.policies)?,
+        policies: load::given(&arguments.policies)?.map(|policies| watch::channel(policies).1),
         commands: true,
         audit: Arc::new(Unaudited),
         environment: place::environment(),

@@ -3,6 +3,7 @@
 mod access;
 mod check;
 mod execute;
+mod held;
 mod logs;
 mod masks;
 mod needs;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use futures::TryStreamExt;
+use tokio::sync::watch::Receiver;
 
 use self::execute::Execution;
 use self::open::{files_of, with_schema};
@@ -44,8 +46,9 @@ pub struct Options {
     pub submitter: String,
     /// Where the application belongs, as policies know it; may be empty.
     pub compartment: String,
-    /// What runs may do. Without any, a run may do what its application declares.
-    pub policies: Option<Policies>,
+    /// What runs may do. Without any, a run may do what its application declares. Those that are sent while it goes on
+    /// decide about whatever it does from then on.
+    pub policies: Option<Receiver<Policies>>,
     /// Whether programs may be run that an application names for its secrets.
     pub commands: bool,
     /// Who is told each decision.

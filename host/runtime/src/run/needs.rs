@@ -42,7 +42,7 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
     }
     needs.output(&application.output.uri, application.output.mode)?;
     let log = Resource::parse("log:run", Action::LogWrite)?;
-    // Nobody is asked for messages yet.
+    // Messages that are refused are dropped, and the run goes on.
     needs.list.push(Need {
         optional: true,
         ..Need::one(Action::LogWrite, log, "messages")

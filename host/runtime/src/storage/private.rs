@@ -16,6 +16,20 @@ const OTHERS: u32 = 0o077;
 /// Opens without waiting, where the name is that of a pipe.
 const NON_BLOCKING: i32 = 0o4000;
 
+/// Tells one content of a local file from another, unless somebody sets its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp([i64; 3], u64);
+
+/// The stamp of what a local name leads to; none where that cannot be told.
+#[must_use]
+pub fn private_stamp(uri: &Uri) -> Option<Stamp> {
+    let folder = FsPath::new("/").join(uri.parent().path());
+    let folder = Dir::open_ambient_dir(folder, ambient_authority()).ok()?;
+    let found = folder.metadata(uri.name()).ok()?;
+    let changed = [found.ctime(), found.ctime_nsec(), found.mtime()];
+    Some(Stamp(changed, found.ino()))
+}
+
 /// The content of a local file that only its owner may read or write, of at most `bytes_max` bytes.
 ///
 /// # Errors

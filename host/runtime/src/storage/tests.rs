@@ -92,6 +92,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 mod conformance {
     use object_store::integration::*;
 
+    use super::super::guarded::Guarded;
     use super::super::ranged::Ranges;
     use super::*;
 
@@ -100,9 +101,6 @@ mod conformance {
         list_uses_directories_correctly(store).await;
         list_with_delimiter(store).await;
         list_with_offset_exclusivity(store).await;
-        rename_and_copy(store).await;
-        copy_if_not_exists(store).await;
-        copy_rename_nonexistent_object(store).await;
         stream_get(store).await;
         put_opts(store, supports_update).await;
         get_opts(store).await;
@@ -111,23 +109,41 @@ mod conformance {
         get_nonexistent_object(store, None).await.unwrap_err();
     }
 
+    async fn check_copies(store: &dyn ObjectStore) {
+        rename_and_copy(store).await;
+        copy_if_not_exists(store).await;
+        copy_rename_nonexistent_object(store).await;
+    }
+
     #[tokio::test]
     async fn a_confined_folder_passes() {
         let dir = TempDir::new().unwrap();
-        check(&ConfinedStore::open(dir.path()).unwrap(), false).await;
+        let store = ConfinedStore::open(dir.path()).unwrap();
+        check(&store, false).await;
+        check_copies(&store).await;
     }
 
     #[tokio::test]
     async fn a_metered_folder_passes() {
         let dir = TempDir::new().unwrap();
         let store = ConfinedStore::open(dir.path()).unwrap();
-        check(&Metered::with(store, Arc::default()), false).await;
+        let store = Metered::with(store, Arc::default());
+        check(&store, false).await;
+        check_copies(&store).await;
     }
 
     #[tokio::test]
     async fn a_store_with_every_layer_passes() {
         let ranged = Layered::with(InMemory::new(), Ranges::default());
-        check(&Metered::with(ranged, Arc::default()), true).await;
+        let metered = Metered::with(ranged, Arc::default());
+        let uri = Uri::parse("s3://raw/", None).unwrap();
+        let guarded = Guarded::new(Guard::owner().unwrap(), &uri, "");
+        let store = Layered::with(metered, guarded);
+        check(&store, true).await;
+        // Nothing copies, and so nobody can be granted it.
+        let path = Path::from("from");
+        store.put(&path, "x".into()).await.unwrap();
+        store.copy(&path, &Path::from("to")).await.unwrap_err();
     }
 }
 
