@@ -87,7 +87,10 @@ impl Execution {
             Err(error) => {
                 side.abort().await;
                 // What a transform was denied is most likely why the run failed, whatever the transform made of it.
-                let denials = guard.take_denials().into_iter();
+                let mut denials = guard.take_denials();
+                let all = error.to_string();
+                denials.retain(|denial| !all.contains(denial.message()));
+                let denials = denials.into_iter();
                 let error = denials.fold(error, |error, denial| error.hint(told(&denial)));
                 Err(logs.clean_error(error))
             }
