@@ -10,6 +10,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::unconstrained;
 
 use crate::Result;
 
@@ -37,7 +38,9 @@ pub(super) fn wait<T>(
     let _entered = runtime.enter();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
-    let mut work = pin!(work);
+    // This thread may drive a task, which tokio lets do so much before it has to give way: it cannot while it waits here,
+    // so that what is waited for would never be ready again.
+    let mut work = pin!(unconstrained(work));
     loop {
         if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
             return Ok(done);

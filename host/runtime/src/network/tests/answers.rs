@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use http::Request;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
@@ -274,6 +276,37 @@ async fn who_stops_waiting_frees_the_connection() {
     while server.open.load(Ordering::SeqCst) > 0 {
         tokio::task::yield_now().await;
     }
+}
+
+/// As many as a run may send.
+const MANY: usize = 10_000;
+
+#[tokio::test]
+async fn ten_thousand_requests_at_once_are_answered_a_few_at_a_time() {
+    let (server, world, url) = world(ok("x"), limits()).await;
+    let all = (0..MANY).map(|_| world.text(&url));
+    let all = join_all(all).await;
+    let failures = all.iter().filter(|answer| answer.is_err()).count();
+    assert_eq!((failures, server.heads().len()), (0, MANY));
+}
+
+#[tokio::test]
+async fn ten_thousand_requests_that_nobody_wants_any_more_are_gone() {
+    let (server, world, url) = world(Reply::Stall(Vec::new()), limits()).await;
+    let most = limits().connections;
+    let mut all: FuturesUnordered<_> = (0..MANY).map(|_| world.get(&url)).collect();
+    while server.heads().len() < most {
+        let soon = tokio::time::timeout(Duration::from_millis(1), all.next()).await;
+        assert!(soon.is_err(), "an answer of a server that does not answer");
+    }
+    drop(all);
+    // Whoever comes next finds all connections free.
+    let free = join_all((0..most).map(|_| world.budget.connection())).await;
+    assert!(free.iter().all(Result::is_ok));
+    while server.open.load(Ordering::SeqCst) > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.heads().len(), most);
 }
 
 #[tokio::test]
