@@ -77,8 +77,10 @@ pub(crate) fn flood(request: &Request, count: usize) -> String {
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
     while !waiting.is_empty() {
         let pollables: Vec<_> = waiting.iter().map(|(pollable, _)| pollable).collect();
+        let mut ready = poll(&pollables);
         // From the last one, so that those before it stay where they are.
-        for at in poll(&pollables).into_iter().rev() {
+        ready.sort_unstable();
+        for at in ready.into_iter().rev() {
             let (pollable, future) = waiting.swap_remove(at as usize);
             drop(pollable);
             let end = answer(&future).unwrap_or_else(|why| why);
