@@ -3,7 +3,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -11,7 +10,10 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
-use super::Failure;
+use super::budget::{Within, told};
+use super::failure::failure;
+use crate::http::Failure;
+use crate::policy::Guard;
 
 /// The body of a request.
 pub(super) struct Outgoing<B> {
@@ -67,7 +69,9 @@ pub struct Answer {
     pub(super) body: Incoming,
     pub(super) left: u64,
     pub(super) most: u64,
-    pub(super) between: Duration,
+    pub(super) between: Within,
+    /// Who keeps what ended it.
+    pub(super) guard: Guard,
     /// Runs while somebody waits, so that a guest may take its time between two pieces.
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     pub(super) connection: Option<Connection>,
@@ -82,15 +86,16 @@ impl Answer {
                     let between = self.between;
                     let timer = self
                         .timer
-                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(between)));
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(between.time)));
                     std::task::ready!(timer.as_mut().poll(cx));
-                    return Poll::Ready(Some(Err(Failure::ReadTimeout)));
+                    let failure = between.over(&self.guard, Failure::ReadTimeout);
+                    return Poll::Ready(Some(Err(failure)));
                 }
             };
             self.timer = None;
             let frame = match frame.transpose() {
                 Ok(frame) => frame,
-                Err(error) => return Poll::Ready(Some(Err(Failure::of(&error)))),
+                Err(error) => return Poll::Ready(Some(Err(failure(&error)))),
             };
             match frame.as_ref().and_then(Frame::data_ref).map(Bytes::len) {
                 // Whoever reads would take an empty piece for "nothing yet".
@@ -120,6 +125,7 @@ impl Body for Answer {
             return Poll::Ready(None);
         }
         let frame = std::task::ready!(self.next(cx));
+        let frame = frame.map(|frame| frame.map_err(|failure| told(&self.guard, failure)));
         if !matches!(frame, Some(Ok(_))) {
             // Others wait for a connection.
             self.connection = None;

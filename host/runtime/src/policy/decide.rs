@@ -108,6 +108,15 @@ impl Decision {
         }
     }
 
+    /// A denial by none of the layers, which were not asked.
+    pub(super) fn refused(why: &str) -> Self {
+        Self {
+            allowed: false,
+            layers: Vec::new(),
+            errors: vec![why.to_owned()],
+        }
+    }
+
     /// What is left of a column that may not be read: the strictest that any denying statement says, and nothing where
     /// one says nothing of it or where something failed. None where the column may be read.
     #[must_use]

@@ -133,6 +133,21 @@ impl Guard {
         Ok(decision)
     }
 
+    /// Denies something before the policies are asked, and records and keeps that as what they deny. `resource` may be in
+    /// a form that names nothing: that may be the reason. Returns `why`, or why it could not be recorded.
+    pub fn refuse(&self, action: Action, resource: &str, context: Context, why: Error) -> Error {
+        let request = Request::refused(action, resource, context);
+        let snapshot = self.snapshot();
+        let recorded = self.record(&snapshot, &request, &Decision::refused(why.message()));
+        let why = why
+            .fact("principal", snapshot.principal())
+            .fact("action", action)
+            .fact("resource", &request.resource);
+        let error = recorded.err().unwrap_or(why);
+        self.keep(&error);
+        error
+    }
+
     fn record(&self, snapshot: &Snapshot, request: &Request, decision: &Decision) -> Result<()> {
         self.shared.audit.record(&Record {
             principal: snapshot.principal(),

@@ -16,7 +16,7 @@ use super::{Options, needs, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
-use crate::network::{Budget, Caps};
+use crate::network::Budget;
 use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
@@ -68,7 +68,7 @@ impl Execution {
             changes: Mutex::new(options.policies.clone()),
             held: Arc::default(),
             side: Arc::default(),
-            budget: Arc::new(Budget::new(Caps::default())),
+            budget: Arc::new(Budget::new(application.limits.http.clone())),
             stop: Arc::default(),
             started: Instant::now(),
             application,
