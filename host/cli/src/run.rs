@@ -196,6 +196,7 @@ fn execute(
         threads: arguments.threads,
         explain: arguments.explain,
         profile,
+        stand_in: None,
         progress: Arc::clone(&watched),
     };
     runtime.spawn(interrupt::watch(Arc::clone(&watched)));

@@ -20,8 +20,10 @@ pub struct Limits {
     pub memory: u64,
     /// Wall-clock time of the whole run.
     pub wall_time: Duration,
-    /// Bytes that the run may write.
+    /// Bytes that the run may write: its output, and the objects of its transforms.
     pub output_bytes: u64,
+    /// Objects that its transforms may begin to write, or delete.
+    pub objects: u64,
     /// What compiling a component is held to.
     pub compile: CompileLimits,
     /// What each guest instance is held to.
@@ -39,6 +41,8 @@ impl Default for Limits {
             wall_time: Duration::from_hours(24),
             // A runaway transform must not fill a disk unseen.
             output_bytes: 1024 * GIB,
+            // More are an output. Each that is begun is an upload that stays open until the commit.
+            objects: 10_000,
             compile: CompileLimits::default(),
             guest: GuestLimits::default(),
             http: HttpLimits::default(),

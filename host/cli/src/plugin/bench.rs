@@ -17,6 +17,7 @@ use sluicegate::error::{Error, Result, ResultExt as _};
 use sluicegate::run;
 
 use self::contender::{Contender, Figures};
+use super::fixture::stage::Stage;
 use super::fixture::{self, Case};
 use super::project::Project;
 use super::{build, sandbox};
@@ -91,8 +92,15 @@ fn measure(arguments: &Arguments) -> Result<(String, usize, Vec<Figures>)> {
     let params = case.params.to_string();
 
     let sandbox = sandbox()?;
+    let stage = Stage::new(case, false)?;
+    let application = stage.application(&project.component())?;
+    let options = stage.options()?;
+    // What contenders wait for makes progress on its threads.
+    let runtime = runtime(1)?;
     let contender = |name, component: &[u8], batches: &[RecordBatch], params| {
-        Contender::new(&sandbox, (name, component), batches, params)
+        let reach = runtime.block_on(run::reach(&application, &options))?;
+        Contender::new(&sandbox, (name, component), reach, batches, params)
+            .map_err(|error| advised(error, &stage))
     };
     let component = place::read(&project.component())?;
     let now = contender("now", &component, &batches, &params)?;
@@ -108,11 +116,17 @@ fn measure(arguments: &Arguments) -> Result<(String, usize, Vec<Figures>)> {
     for _ in 0..ROUNDS {
         for contender in &mut contenders {
             let doing = format!("measure `{}`", contender.name);
-            contender.measure(turn).context(doing)?;
+            let measured = contender.measure(turn).context(doing);
+            measured.map_err(|error| advised(error, &stage))?;
         }
     }
     let figures = contenders.iter().map(Contender::figures).collect();
     Ok((case.name.clone(), arguments.rows, figures))
+}
+
+/// An error with what was wrong with the requests before it.
+fn advised(error: Error, stage: &Stage<'_>) -> Error {
+    stage.problems().into_iter().fold(error, Error::hint)
 }
 
 /// Batches of exactly as many rows as told: those of the input, again and again where they are few.

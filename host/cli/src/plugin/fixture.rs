@@ -1,6 +1,8 @@
 //! Fixtures: folders with an input, parameters, and what is expected of them.
 
+pub(super) mod objects;
 pub(super) mod row;
+pub(super) mod stage;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,16 +10,22 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use sluicegate::error::{Error, Result};
-use sluicegate::spec::{CsvOptions, Input, InputFormat, JsonOptions, SchemaSource, nearest};
+use sluicegate::spec::{
+    CsvOptions, FixtureAccess, Input, InputFormat, JsonOptions, SchemaSource, nearest,
+};
 
+use self::objects::Objects;
 use self::row::{Row, text};
 use crate::place;
 
 const PARAMS: &str = "params.json";
 const SCHEMA: &str = "schema.toml";
+const ACCESS: &str = "access.toml";
+const OBJECTS: &str = "objects";
 const ROWS: &str = "expected.ndjson";
 const ERROR: &str = "expected-error.txt";
 const REJECTS: &str = "expected-rejects.ndjson";
+const EXPECTED_OBJECTS: &str = "expected-objects";
 
 /// What the name of an input begins with; the rest tells its format.
 const INPUT: &str = "input.";
@@ -33,6 +41,10 @@ pub(super) struct Case {
     schema: Option<PathBuf>,
     /// The parameters of the transform: an object.
     pub(super) params: Value,
+    /// What it may reach beyond its columns, and who answers.
+    access: FixtureAccess,
+    /// What is in the folders that it may open before it runs.
+    objects: Objects,
     pub(super) expected: Expected,
 }
 
@@ -45,13 +57,15 @@ pub(super) struct Expected {
     pub(super) rejects: Option<Vec<Row>>,
     /// A part of the error.
     pub(super) error: Option<String>,
+    /// What is in the folders that the transform may open after the run, all of them.
+    pub(super) objects: Objects,
 }
 
 /// What a fixture gave.
 #[derive(Debug)]
 pub(super) enum Actual {
-    /// The transform's rows and rejections.
-    Rows(Vec<Row>, Vec<Row>),
+    /// The transform's rows, its rejections, and what is in the folders that it may open.
+    Rows(Vec<Row>, Vec<Row>, Objects),
     /// The run failed.
     Failed(Error),
 }
@@ -110,15 +124,23 @@ impl Case {
         let error = inside(ERROR)
             .map(|path| place::read_text(&path))
             .transpose()?;
+        let access = match inside(ACCESS) {
+            Some(path) => access(&path, &folder.join(OBJECTS))?,
+            None => FixtureAccess::default(),
+        };
+        let objects = Objects::of(&access.step, &folder.join(OBJECTS))?;
+        let changed = Objects::of(&access.step, &folder.join(EXPECTED_OBJECTS))?;
         let expected = Expected {
             rows: lines(ROWS)?,
             rejects: lines(REJECTS)?,
             error: error.map(|text| text.trim().to_owned()),
+            objects: objects.replaced_by(&changed),
         };
-        if expected.error.is_some() && (expected.rows.is_some() || expected.rejects.is_some()) {
+        let has_rows = expected.rows.is_some() || expected.rejects.is_some();
+        if expected.error.is_some() && (has_rows || !changed.is_empty()) {
             let folder = folder.display();
             return Err(Error::input(format!(
-                "`{folder}` expects an error and rows; a run has the one or the other"
+                "`{folder}` expects an error and rows or objects; a run that fails leaves nothing"
             )));
         }
         Ok(Self {
@@ -126,6 +148,8 @@ impl Case {
             file: input_file(folder)?,
             schema: inside(SCHEMA),
             params,
+            access,
+            objects,
             expected,
             folder: folder.to_owned(),
         })
@@ -152,8 +176,15 @@ impl Case {
     /// Writes down what the fixture gave as what it expects.
     pub(super) fn update(&self, actual: &Actual) -> Result<()> {
         let (rows, rejects, error) = match actual {
-            Actual::Rows(rows, rejects) => (Some(text(rows)), Some(text(rejects)), None),
-            Actual::Failed(error) => (None, None, Some(format!("{}\n", error.message()))),
+            Actual::Rows(rows, rejects, objects) => {
+                let changed = objects.differing_from(&self.objects);
+                changed.write(&self.folder.join(EXPECTED_OBJECTS))?;
+                (Some(text(rows)), Some(text(rejects)), None)
+            }
+            Actual::Failed(error) => {
+                Objects::default().write(&self.folder.join(EXPECTED_OBJECTS))?;
+                (None, None, Some(format!("{}\n", error.message())))
+            }
         };
         // A file without a line says nothing that its absence would not say.
         let rejects = rejects.filter(|text| !text.is_empty());
@@ -180,7 +211,16 @@ fn input_file(folder: &Path) -> Result<PathBuf> {
         .map_err(|cause| Error::storage(cause.to_string()).context(format!("read `{shown}`")))?;
     for entry in entries.filter_map(std::result::Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let known = [PARAMS, SCHEMA, ROWS, ERROR, REJECTS];
+        let known = [
+            PARAMS,
+            SCHEMA,
+            ACCESS,
+            OBJECTS,
+            ROWS,
+            ERROR,
+            REJECTS,
+            EXPECTED_OBJECTS,
+        ];
         if name.starts_with(INPUT) {
             inputs.push(entry.path());
         } else if !name.starts_with('.') && !known.contains(&name.as_str()) {
@@ -206,6 +246,11 @@ fn input_file(folder: &Path) -> Result<PathBuf> {
         None => Err(Error::input(format!("`{shown}` has no input"))
             .hint("add `input.csv`, `input.ndjson`, `input.parquet` or `input.arrow`")),
     }
+}
+
+fn access(path: &Path, objects: &Path) -> Result<FixtureAccess> {
+    let (text, origin) = (place::read_text(path)?, path.to_string_lossy());
+    FixtureAccess::parse(&text, &origin, &place::uri(objects)?.as_folder())
 }
 
 fn object(path: &Path, text: &str) -> Result<Value> {

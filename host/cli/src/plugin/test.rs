@@ -11,7 +11,9 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use sluicegate::error::{Error, ErrorKind, Result, ResultExt as _};
+use sluicegate::run::LogLine;
 
+use self::execute::Executed;
 use super::fixture::{self, Case};
 use super::project::Project;
 use super::{build, toolchain};
@@ -43,6 +45,12 @@ struct Ended {
     /// How what came differs from what was expected.
     #[serde(skip_serializing_if = "String::is_empty")]
     differences: String,
+    /// Requests that were denied.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    denials: Vec<String>,
+    /// What the transform said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<LogLine>,
 }
 
 /// Runs the fixtures and prints how they ended.
@@ -81,9 +89,20 @@ pub(crate) fn test(arguments: &Arguments, json: bool) -> Outcome {
 
 fn run(project: &Project, case: &Case, update: bool) -> Result<Ended> {
     let start = Instant::now();
-    let actual = execute::execute(&project.component(), case)?;
-    let differences = compare::differences(case, &actual);
-    let outcome = match (differences.is_empty(), update) {
+    let Executed {
+        actual,
+        problems,
+        denials,
+        logs,
+    } = execute::execute(&project.component(), case)?;
+    // What else differs may follow from an answer that was not there, so it is neither told nor written down.
+    let is_answered = problems.is_empty();
+    let differences = if is_answered {
+        compare::differences(case, &actual)
+    } else {
+        problems.join("\n")
+    };
+    let outcome = match (differences.is_empty(), update && is_answered) {
         (true, _) => "passed",
         (false, false) => "failed",
         (false, true) => {
@@ -96,6 +115,8 @@ fn run(project: &Project, case: &Case, update: bool) -> Result<Ended> {
         outcome,
         seconds: start.elapsed().as_secs_f64(),
         differences,
+        denials,
+        logs,
     })
 }
 
@@ -111,6 +132,12 @@ impl Ended {
             for line in printable(&self.differences).lines() {
                 // Writing to a string does not fail.
                 let _ = writeln!(text, "    {line}");
+            }
+            for denial in &self.denials {
+                let _ = writeln!(text, "    denied: {}", printable(denial));
+            }
+            for LogLine { level, message, .. } in &self.logs {
+                let _ = writeln!(text, "    {level}: {}", printable(message));
             }
         }
         text

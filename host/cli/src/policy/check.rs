@@ -78,6 +78,7 @@ fn ask(arguments: &Arguments) -> Result<Told> {
         threads: 0,
         explain: false,
         profile: None,
+        stand_in: None,
         progress: Arc::new(Progress::default()),
     };
     let check = run::check(&application, &options)?;

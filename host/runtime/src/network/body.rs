@@ -5,13 +5,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
 use super::budget::{Within, told};
-use super::failure::failure;
 use crate::http::Failure;
 use crate::policy::Guard;
 
@@ -66,7 +66,7 @@ impl fmt::Debug for Connection {
 /// The body of an answer, with the connection that it comes through.
 #[derive(Debug)]
 pub struct Answer {
-    pub(super) body: Incoming,
+    pub(super) body: UnsyncBoxBody<Bytes, Failure>,
     pub(super) left: u64,
     pub(super) most: u64,
     pub(super) between: Within,
@@ -95,7 +95,7 @@ impl Answer {
             self.timer = None;
             let frame = match frame.transpose() {
                 Ok(frame) => frame,
-                Err(error) => return Poll::Ready(Some(Err(failure(&error)))),
+                Err(failure) => return Poll::Ready(Some(Err(failure))),
             };
             match frame.as_ref().and_then(Frame::data_ref).map(Bytes::len) {
                 // Whoever reads would take an empty piece for "nothing yet".

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Uri};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -21,6 +22,7 @@ use super::failure::failure;
 use super::gate::Gate;
 use super::headers::{Echoes, HeaderSecrets, Headers};
 use super::rule::{Rule, Target};
+use super::stand_in::{Nowhere, StandIn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Failure, Times};
 
@@ -35,6 +37,8 @@ pub struct Means {
     pub resolver: Arc<dyn Resolve>,
     /// What the run has left.
     pub budget: Arc<Budget>,
+    /// Who answers in place of the network, if somebody does.
+    pub stand_in: Option<Arc<StandIn>>,
 }
 
 impl fmt::Debug for Means {
@@ -69,9 +73,8 @@ impl Client {
     }
 
     #[cfg(test)]
-    pub(super) fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.means.resolver = resolver;
-        self
+    pub(super) fn with_means(self, means: Means) -> Self {
+        Self { means, ..self }
     }
 
     /// Whether a guest may not set a header; those that the rules set are among them.
@@ -124,7 +127,11 @@ impl Client {
             let vetted = self.vet(&target, rule).await?;
             let echoes = self.headers.add(rule, &target.host, &mut headers);
             let echoes = echoes.map_err(|why| self.deny(&why, Failure::Denied))?;
-            Ok((connect(&vetted, &target, rule).await?, echoes))
+            let stream = match &self.means.stand_in {
+                Some(_) => None,
+                None => Some(connect(&vetted, &target, rule).await?),
+            };
+            Ok((stream, echoes))
         });
         let late = |_| within.over(&gate.guard, Failure::ConnectTimeout);
         let (stream, echoes) = connected.await.map_err(late)??;
@@ -137,14 +144,33 @@ impl Client {
         };
         let mut request = Request::new(body);
         *request.method_mut() = parts.method;
-        *request.uri_mut() = Uri::try_from(target.path_and_query).map_err(|_| Failure::Protocol)?;
+        *request.uri_mut() =
+            Uri::try_from(&target.path_and_query).map_err(|_| Failure::Protocol)?;
         *request.headers_mut() = headers;
-        self.exchange(stream, request, permit, (times, echoes))
-            .await
+        let mut task = JoinSet::new();
+        let replied = async {
+            match (stream, &self.means.stand_in) {
+                (Some(stream), _) => self.exchange(stream, request, &mut task).await,
+                (None, Some(stand_in)) => self.ask(stand_in, &target, request).await,
+                (None, None) => Err(Failure::Refused),
+            }
+        };
+        let (asked, most) = (times.first_byte, limits.first_byte_time);
+        let within = Within::new("http_first_byte_time", asked, most);
+        let response = timeout(within.time, replied).await;
+        let response = response.map_err(|_| within.over(&gate.guard, Failure::ReadTimeout))??;
+        let connection = Connection {
+            _task: task,
+            _permit: permit,
+        };
+        self.received(response, connection, (times, &echoes))
     }
 
     /// Keeps why for whoever looks at the run.
     fn deny(&self, why: &Error, failure: Failure) -> Failure {
+        if let Some(stand_in) = &self.means.stand_in {
+            stand_in.denied(why);
+        }
         self.means.gate.guard.keep(why);
         failure
     }
@@ -186,7 +212,11 @@ impl Client {
 
     /// The addresses that a request may go to.
     async fn vet(&self, target: &Target, rule: &Rule) -> Result<Vec<Vetted>, Failure> {
-        let addresses = addresses(&target.host, &*self.means.resolver).await?;
+        let resolver: &dyn Resolve = match &self.means.stand_in {
+            Some(_) => &Nowhere,
+            None => &*self.means.resolver,
+        };
+        let addresses = addresses(&target.host, resolver).await?;
         let vetted = addresses.into_iter().map(|address| {
             let granted = self.means.gate.grant(target, rule, address)?;
             Ok(Vetted { address, granted })
@@ -196,35 +226,63 @@ impl Client {
         vetted.map_err(|why| self.deny(&why, Failure::Denied))
     }
 
+    /// Sends a request over a connection, which `task` drives.
     async fn exchange<B>(
         &self,
         stream: Box<dyn Stream>,
         request: Request<Outgoing<B>>,
-        permit: OwnedSemaphorePermit,
-        (times, echoes): (Times, Echoes),
-    ) -> Result<Response<Answer>, Failure>
+        task: &mut JoinSet<()>,
+    ) -> Result<Response<Content>, Failure>
     where
         B: Body<Data = Bytes> + Unpin + Send + 'static,
     {
-        let limits = &self.means.budget.limits;
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(HEADER_BYTES_MAX)
             .max_headers(HEADERS_MAX)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(|error| failure(&error))?;
-        let mut task = JoinSet::new();
         task.spawn(async move {
             // Whoever waits for the answer hears of it.
             let _ = connection.await;
         });
-        let guard = &self.means.gate.guard;
-        let (asked, most) = (times.first_byte, limits.first_byte_time);
-        let within = Within::new("http_first_byte_time", asked, most);
-        let response = timeout(within.time, sender.send_request(request)).await;
-        let response = response
-            .map_err(|_| within.over(guard, Failure::ReadTimeout))?
-            .map_err(|error| failure(&error))?;
+        let response = sender.send_request(request).await;
+        let response = response.map_err(|error| failure(&error))?;
+        Ok(response.map(|body| body.map_err(|error| failure(&error)).boxed_unsync()))
+    }
+
+    /// Has somebody answer in place of the network.
+    async fn ask<B>(
+        &self,
+        stand_in: &StandIn,
+        target: &Target,
+        request: Request<Outgoing<B>>,
+    ) -> Result<Response<Content>, Failure>
+    where
+        B: Body<Data = Bytes> + Unpin + Send + 'static,
+    {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let answer = stand_in.answer(&target.url(), &Request::from_parts(parts, body));
+        let response = answer.map_err(|why| {
+            self.means.gate.guard.keep(&why);
+            Failure::Denied
+        })?;
+        Ok(response.map(|body| {
+            Full::new(body)
+                .map_err(|never| match never {})
+                .boxed_unsync()
+        }))
+    }
+
+    /// An answer, held to what it may be.
+    fn received(
+        &self,
+        response: Response<Content>,
+        connection: Connection,
+        (times, echoes): (Times, &Echoes),
+    ) -> Result<Response<Answer>, Failure> {
+        let limits = &self.means.budget.limits;
         let (mut parts, body) = response.into_parts();
         if body.size_hint().lower() > limits.response_bytes {
             return Err(Failure::ResponseBody(limits.response_bytes));
@@ -237,16 +295,16 @@ impl Client {
             left: limits.response_bytes,
             most: limits.response_bytes,
             between,
-            guard: guard.clone(),
+            guard: self.means.gate.guard.clone(),
             timer: None,
-            connection: Some(Connection {
-                _task: task,
-                _permit: permit,
-            }),
+            connection: Some(connection),
         };
         Ok(Response::from_parts(parts, answer))
     }
 }
+
+/// The body of an answer, as it comes.
+type Content = UnsyncBoxBody<Bytes, Failure>;
 
 /// A request that says that it is too large is not begun.
 fn check_length(headers: &HeaderMap, most: u64) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use crate::policy::{
 };
 
 /// Ordinary addresses, far from each other: a statement that allows them does not speak of special ones.
-const ORDINARY: [IpAddr; 4] = [
+pub(super) const ORDINARY: [IpAddr; 4] = [
     IpAddr::V4(Ipv4Addr::new(1, 1, 1, 1)),
     IpAddr::V4(Ipv4Addr::new(185, 199, 108, 153)),
     IpAddr::V6(Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111)),

@@ -22,6 +22,7 @@ mod gate;
 mod headers;
 mod probe;
 mod rule;
+mod stand_in;
 mod trust;
 
 #[cfg(test)]
@@ -36,3 +37,4 @@ pub use gate::Gate;
 pub use headers::HeaderSecrets;
 pub use probe::{Reached, probe};
 pub use rule::Rule;
+pub use stand_in::StandIn;

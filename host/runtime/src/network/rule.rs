@@ -92,6 +92,12 @@ impl Target {
         if self.tls { "https" } else { "http" }
     }
 
+    /// In full, with the query.
+    pub(super) fn url(&self) -> String {
+        let (scheme, authority) = (self.scheme(), self.authority());
+        format!("{scheme}://{authority}{}", self.path_and_query)
+    }
+
     /// As in the header `host`.
     pub(super) fn authority(&self) -> String {
         if self.port == default_port(self.tls) {

@@ -5,4 +5,5 @@ mod reference;
 mod rules;
 mod secrets;
 mod server;
+mod stand_in;
 mod tls;

@@ -5,6 +5,7 @@ mod objects;
 mod secrets;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio::runtime::Handle;
 
@@ -13,7 +14,7 @@ use self::objects::StepObjects;
 pub(super) use self::secrets::{Redactor, Vault, fetch};
 use super::held::Held;
 use crate::error::Result;
-use crate::network::Budget;
+use crate::network::{Budget, StandIn};
 use crate::policy::{Action, Context, Guard, Resource, act};
 use crate::sandbox::{Access, LogSink, Offers};
 use crate::spec::{Numbers, Step, StepAccess, WallClock};
@@ -26,12 +27,15 @@ pub(super) struct Reach<'a> {
     pub(super) stores: &'a Stores,
     pub(super) side: &'a Arc<SideObjects>,
     pub(super) vault: &'a Arc<Vault>,
-    /// Bytes that transforms may write into objects.
+    /// Bytes that the run has written, and may write.
+    pub(super) written: &'a Arc<AtomicU64>,
     pub(super) bytes_max: u64,
     /// Whether somebody else than the application wrote policies.
     pub(super) has_policies: bool,
     /// Requests that the run has left.
     pub(super) budget: &'a Arc<Budget>,
+    /// Who answers requests in place of the network, if somebody does.
+    pub(super) stand_in: Option<&'a Arc<StandIn>>,
 }
 
 /// The interfaces that a step is linked to: those of which it declares something.

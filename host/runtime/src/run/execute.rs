@@ -41,6 +41,8 @@ pub(super) struct Execution {
     stores: Stores,
     /// What transforms write beside the output.
     side: Arc<SideObjects>,
+    /// Bytes of the output and of what transforms write beside it.
+    written: Arc<AtomicU64>,
     /// What is left of the requests that transforms may send.
     budget: Arc<Budget>,
     meter: Arc<Meter>,
@@ -67,7 +69,8 @@ impl Execution {
             guard,
             changes: Mutex::new(options.policies.clone()),
             held: Arc::default(),
-            side: Arc::default(),
+            side: Arc::new(SideObjects::new(application.limits.objects)),
+            written: Arc::default(),
             budget: Arc::new(Budget::new(application.limits.http.clone())),
             stop: Arc::default(),
             started: Instant::now(),
@@ -196,9 +199,11 @@ impl Execution {
                 stores: &self.stores,
                 side: &self.side,
                 vault: &vault,
+                written: &self.written,
                 bytes_max: self.application.limits.output_bytes,
                 has_policies: self.options.policies.is_some(),
                 budget: &self.budget,
+                stand_in: self.options.stand_in.as_ref(),
             };
             let log_bytes = self.application.limits.guest.log_bytes;
             let said = self.options.progress.logs();
@@ -265,7 +270,7 @@ impl Execution {
             staging,
             run_id: self.options.run_id.clone(),
             bytes_max: self.application.limits.output_bytes,
-            bytes: AtomicU64::new(0),
+            bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
         });
         let lanes = Lanes::new(plan.partitions())?;

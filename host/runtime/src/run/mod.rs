@@ -1,6 +1,7 @@
 //! One execution of an application: resolves, plans, executes, commits, reports.
 
 mod access;
+mod alone;
 mod check;
 mod execute;
 mod held;
@@ -25,12 +26,14 @@ use self::open::{files_of, with_schema};
 use crate::engine::{Engine, Files};
 use crate::error::{Result, ResultExt};
 use crate::limits::{Limits, PLUGIN_BYTES_MAX};
+use crate::network::StandIn;
 use crate::policy::{Audit, Guard, Policies};
 use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
 pub use crate::engine::RejectedRow;
+pub use alone::reach;
 pub use check::{Check, CheckedNeed, Fix, check};
 pub use needs::needs;
 pub use probe::{Probe, probe};
@@ -63,6 +66,8 @@ pub struct Options {
     pub explain: bool,
     /// Where the guests are sampled to, if they are; all that was sampled stays in it where the run fails.
     pub profile: Option<Arc<Profile>>,
+    /// Who answers the requests of transforms in place of the network, if somebody does.
+    pub stand_in: Option<Arc<StandIn>>,
     /// What an observer may watch, and cancel the run by.
     pub progress: Arc<Progress>,
 }

@@ -2,7 +2,7 @@
 
 mod read;
 
-pub(super) use read::{STEP_KEYS, read, secret};
+pub(super) use read::{Folders, METHODS, STEP_KEYS, read, secret};
 
 use super::uri::Uri;
 

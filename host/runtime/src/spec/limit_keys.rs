@@ -29,13 +29,14 @@ use Setter::{Count, Size, Time};
 
 /// Every limit: its name, where it goes, and its least and its largest value. The least is what
 /// any run needs, the largest what the host's own arithmetic and 32-bit guests can hold.
-const KEYS: [(&str, Setter); 24] = [
+const KEYS: [(&str, Setter); 25] = [
     ("memory", Size(|l, v| l.memory = v, 16 * MIB, PIB)),
     (
         "wall_time",
         Time(|l, v| l.wall_time = v, MILLISECOND, DAY.saturating_mul(365)),
     ),
     ("output_bytes", Size(|l, v| l.output_bytes = v, 0, PIB)),
+    ("objects", Count(|l, v| l.objects = v, 0, 10_000_000)),
     // Less does not hold the compiler itself.
     (
         "compile_memory",

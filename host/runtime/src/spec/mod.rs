@@ -9,6 +9,7 @@ mod access;
 mod application;
 mod document;
 mod file;
+mod fixture;
 mod guess;
 mod input;
 mod limit_keys;
@@ -31,6 +32,7 @@ pub use application::{
     OutputFormat, ParquetOutput, Partitions, SchemaSource, SortKey, Source, Step,
 };
 pub use file::ApplicationFile;
+pub use fixture::{CannedAnswer, FixtureAccess};
 pub use limit_keys::{limit_names, set_limit};
 pub use manifest::PluginManifest;
 pub use nearest::{nearest, nearest_few};

@@ -1,6 +1,6 @@
 //! Steps of an application file, and what feeds what.
 
-use super::access;
+use super::access::{self, Folders};
 use super::application::{SortKey, Source, Step};
 use super::document::{Fields, Node, Problems};
 use super::input::read_uri;
@@ -135,7 +135,7 @@ pub(super) fn read(
     let _ = fields.text_or_empty("description");
     let partition_by = fields.strings_or_empty("partition_by");
     let order_by = fields.or("order_by", Vec::new(), |node| sort_keys(node, problems));
-    let access = access::read(&fields, &sources.secrets, base, problems);
+    let access = access::read(&fields, &sources.secrets, Folders::Anywhere(base), problems);
     Some(Step {
         name: name?,
         from: from?,

@@ -43,6 +43,7 @@ fn each_limit_is_held_to_its_bounds() {
         ("memory", "16 MiB", "1024 TiB", "16777215", "1025 TiB"),
         ("wall_time", "1ms", "365d", "0s", "366d"),
         ("output_bytes", "0", "1024 TiB", "-1", "1025 TiB"),
+        ("objects", "0", "10000000", "-1", "10000001"),
         (
             "compile_memory",
             "256 MiB",

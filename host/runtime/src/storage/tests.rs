@@ -420,6 +420,18 @@ mod confined {
     }
 
     #[tokio::test]
+    async fn upload_that_is_aborted_while_a_part_is_under_way_leaves_nothing() {
+        let (dir, store) = store();
+        let location = Path::from("new/folder/a");
+        let mut upload = store.put_multipart(&location).await.unwrap();
+        let part = upload.put_part(PutPayload::from_static(b"part"));
+        upload.abort().await.unwrap();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        part.await.unwrap_err();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
     async fn folder_is_made_with_its_first_file_and_removed_with_its_last() {
         let dir = TempDir::new().unwrap();
         let root = dir.path().join("a/b");

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use serde::Serialize;
 use sluicegate::error::{Error, Result, ResultExt as _};
 use sluicegate::limits::Limits;
-use sluicegate::sandbox::{Bound, InstanceContext, Plugin, Sandbox};
+use sluicegate::sandbox::{Access, Bound, InstanceContext, Offers, Plugin, Sandbox};
 
 /// Instances that are made to see how long one takes.
 const INSTANCES: usize = 20;
@@ -57,16 +57,19 @@ impl<'a> Contender<'a> {
     pub(super) fn new(
         sandbox: &Sandbox,
         (name, component): (&'static str, &[u8]),
+        (offers, access): (Offers, Access),
         batches: &[RecordBatch],
         params: &'a str,
     ) -> Result<Self> {
         let doing = || format!("load `{name}`");
         // The first time may compile it.
-        sandbox.load(component).with_context(doing)?;
+        let load = || sandbox.load_unless(component, offers, &|| false);
+        load().with_context(doing)?;
         let start = Instant::now();
-        let plugin = sandbox.load(component).with_context(doing)?;
+        let plugin = load().with_context(doing)?;
         let load = start.elapsed();
-        let context = InstanceContext::new(Limits::default().guest);
+        let mut context = InstanceContext::new(Limits::default().guest);
+        context.access = access;
         let mut instances = Vec::new();
         for _ in 0..INSTANCES {
             let start = Instant::now();

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 use similar::TextDiff;
 
+use crate::plugin::fixture::objects::Objects;
 use crate::plugin::fixture::row::{Row, text};
 use crate::plugin::fixture::{Actual, Case};
 
@@ -18,7 +19,7 @@ const CONTEXT: usize = 2;
 pub(super) fn differences(case: &Case, actual: &Actual) -> String {
     let expected = &case.expected;
     match (actual, &expected.error) {
-        (Actual::Rows(rows, _), Some(error)) => format!(
+        (Actual::Rows(rows, ..), Some(error)) => format!(
             "expected the error\n  {error}\nbut it succeeded with {} rows",
             rows.len()
         ),
@@ -34,11 +35,12 @@ pub(super) fn differences(case: &Case, actual: &Actual) -> String {
             }
             text
         }
-        (Actual::Rows(rows, rejected), None) => {
+        (Actual::Rows(rows, rejected, objects), None) => {
             let rows = listed("expected.ndjson", expected.rows.as_deref(), rows);
             // Whoever does not speak of rejected rows expects none.
             let rejects = expected.rejects.as_deref().unwrap_or_default();
-            rows + &listed("expected-rejects.ndjson", Some(rejects), rejected)
+            let rejected = listed("expected-rejects.ndjson", Some(rejects), rejected);
+            rows + &rejected + &differing(&expected.objects, objects)
         }
     }
 }
@@ -76,6 +78,44 @@ fn by_line(file: &str, expected: &[Row], actual: &[Row]) -> String {
     let lines: Vec<_> = unified.lines().map(str::to_owned).collect();
     cut(&mut difference, &lines);
     difference
+}
+
+/// The objects that differ, with their lines where they are text.
+fn differing(expected: &Objects, actual: &Objects) -> String {
+    let mut lines = Vec::new();
+    for (path, contents) in expected.beside(actual) {
+        match contents {
+            (Some(expected), Some(actual)) if expected == actual => {}
+            (Some(expected), Some(actual)) => {
+                lines.push(format!("  `{path}` differs: expected (-), came (+)"));
+                lines.extend(by_text(expected, actual));
+            }
+            (Some(_), None) => lines.push(format!("  `{path}` is not there")),
+            (None, Some(actual)) => {
+                lines.push(format!("  `{path}` came and was not expected"));
+                lines.extend(by_text(&[], actual));
+            }
+            (None, None) => {}
+        }
+    }
+    let mut difference = String::new();
+    if !lines.is_empty() {
+        difference.push_str("expected-objects:\n");
+        cut(&mut difference, &lines);
+    }
+    difference
+}
+
+/// The lines that differ, or the sizes of what is no text.
+fn by_text(expected: &[u8], actual: &[u8]) -> Vec<String> {
+    let (Ok(left), Ok(right)) = (str::from_utf8(expected), str::from_utf8(actual)) else {
+        let (expected, actual) = (expected.len(), actual.len());
+        return vec![format!("    {expected} bytes expected, {actual} came")];
+    };
+    let diff = TextDiff::from_lines(left, right);
+    let mut unified = diff.unified_diff();
+    let unified = unified.context_radius(CONTEXT).to_string();
+    unified.lines().map(|line| format!("    {line}")).collect()
 }
 
 /// The values that differ in as many rows.

@@ -1,83 +1,59 @@
 //! Runs a fixture: its input through the one step, into a folder that is read back.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use sluicegate::error::{Error, Result};
-use sluicegate::limits::Limits;
-use sluicegate::policy::Unaudited;
-use sluicegate::run::{self, Options, Progress};
-use sluicegate::spec::{
-    Application, Compression, Mode, Output, OutputFormat, Source, Step, StepAccess,
-};
+use sluicegate::error::{Error, ErrorKind, Result};
+use sluicegate::run::{self, LogLine};
 
 use crate::plugin::fixture::row::Row;
+use crate::plugin::fixture::stage::Stage;
 use crate::plugin::fixture::{Actual, Case};
 use crate::{place, run::runtime};
 
-/// Runs the component at `plugin` over the fixture. An error of this function is not the transform's.
-pub(super) fn execute(plugin: &Path, case: &Case) -> Result<Actual> {
-    let scratch = tempfile::tempdir()
-        .map_err(|cause| Error::storage(cause.to_string()).context("make a temporary folder"))?;
-    let folder = scratch.path().join("output");
-    let application = application(plugin, case, &folder)?;
-    let options = Options {
-        run_id: uuid::Uuid::now_v7().to_string(),
-        submitter: String::new(),
-        compartment: String::new(),
-        policies: None,
-        commands: false,
-        audit: Arc::new(Unaudited),
-        environment: BTreeMap::new(),
-        sandbox: place::sandbox()?,
-        // Rows of one partition have their numbers in the input.
-        threads: 1,
-        explain: false,
-        profile: None,
-        progress: Arc::new(Progress::default()),
-    };
-    let summary = match runtime(1)?.block_on(run::execute(application, options)) {
-        Ok(summary) => summary,
-        Err(error) => return Ok(Actual::Failed(error)),
-    };
-    let mut rows = Vec::new();
-    for file in &summary.files {
-        let path = folder.join(&file.path);
-        let text = place::read_text(&path)?;
-        rows.extend(Row::parse_all(&text, &file.path)?);
-    }
-    let rejected = summary.steps.iter().flat_map(|step| &step.rejected);
-    Ok(Actual::Rows(rows, rejected.map(Row::of).collect()))
+/// What came of a fixture.
+pub(super) struct Executed {
+    pub(super) actual: Actual,
+    /// What was wrong with the transform's requests.
+    pub(super) problems: Vec<String>,
+    /// Requests that were denied.
+    pub(super) denials: Vec<String>,
+    /// What the transform said.
+    pub(super) logs: Vec<LogLine>,
 }
 
-fn application(plugin: &Path, case: &Case, output: &Path) -> Result<Application> {
-    Ok(Application {
-        name: "fixture".to_owned(),
-        description: String::new(),
-        tags: BTreeMap::new(),
-        parameters: BTreeMap::new(),
-        secrets: BTreeMap::new(),
-        inputs: vec![case.input()?],
-        steps: vec![Step {
-            name: "transform".to_owned(),
-            from: Source::Input(0),
-            plugin: place::uri(plugin)?,
-            params: case.params.clone(),
-            partition_by: Vec::new(),
-            order_by: Vec::new(),
-            access: StepAccess::default(),
-        }],
-        output: Output {
-            from: Source::Step(0),
-            uri: place::uri(output)?.as_folder(),
-            format: OutputFormat::Ndjson {
-                compression: Compression::None,
-            },
-            mode: Mode::ErrorIfExists,
-            partition_by: Vec::new(),
-            target_file_bytes: u64::MAX,
-        },
-        limits: Limits::default(),
+/// Runs the component at `plugin` over the fixture. An error of this function is not the transform's.
+pub(super) fn execute(plugin: &Path, case: &Case) -> Result<Executed> {
+    let stage = Stage::new(case, true)?;
+    let application = stage.application(plugin)?;
+    let options = stage.options()?;
+    let progress = Arc::clone(&options.progress);
+    let (actual, logs) = match runtime(1)?.block_on(run::execute(application, options)) {
+        Ok(summary) => {
+            let mut rows = Vec::new();
+            for file in &summary.files {
+                let text = place::read_text(&stage.output().join(&file.path))?;
+                rows.extend(Row::parse_all(&text, &file.path)?);
+            }
+            let rejected = summary.steps.iter().flat_map(|step| &step.rejected);
+            let rejected = rejected.map(Row::of).collect();
+            let actual = Actual::Rows(rows, rejected, stage.objects()?);
+            (actual, summary.logs)
+        }
+        Err(error) => (Actual::Failed(advised(error)), progress.take_logs()),
+    };
+    Ok(Executed {
+        actual,
+        problems: stage.problems(),
+        denials: stage.denials(),
+        logs,
     })
+}
+
+/// What a step would declare is declared by the fixture.
+fn advised(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Policy => error.hint("the step of a fixture is `[step]` in its `access.toml`"),
+        _ => error,
+    }
 }

@@ -43,7 +43,8 @@ pub(crate) struct Sink {
     pub(crate) staging: Arc<Staging>,
     pub(crate) run_id: String,
     pub(crate) bytes_max: u64,
-    pub(crate) bytes: AtomicU64,
+    /// Bytes that the run has written, others than this sink as well.
+    pub(crate) bytes: Arc<AtomicU64>,
     /// Rows handed over so far, for whoever watches.
     pub(crate) rows: Arc<AtomicU64>,
 }

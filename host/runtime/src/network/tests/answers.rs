@@ -90,10 +90,12 @@ async fn a_name_that_is_never_resolved_is_no_connection_in_time() {
         ..limits()
     };
     let mut world = World::new(&[here(80)], limits);
-    world.client = world
-        .client
-        .clone()
-        .with_resolver(std::sync::Arc::new(Never));
+    let resolver = std::sync::Arc::new(Never);
+    let means = crate::network::Means {
+        resolver,
+        ..world.client.means()
+    };
+    world.client = world.client.with_means(means);
     assert_eq!(
         world.get("http://api.test/").await.unwrap_err(),
         Failure::ConnectTimeout

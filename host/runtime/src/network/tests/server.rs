@@ -18,7 +18,7 @@ use super::rules::rule;
 use crate::error::Result;
 use crate::http::{Failure, Times};
 use crate::limits::HttpLimits;
-use crate::network::{Answer, Budget, Client, Gate, HeaderSecrets, Means, Resolve, Rule};
+use crate::network::{Answer, Budget, Client, Gate, HeaderSecrets, Means, Resolve, Rule, StandIn};
 use crate::policy::{
     Guard, Layer, Policies, PolicyFile, Principal, RunIdentity, Syntax, Unaudited,
 };
@@ -208,6 +208,7 @@ impl World {
             secrets: Arc::new(Token),
             resolver: Arc::clone(&names) as _,
             budget: Arc::clone(&budget),
+            stand_in: None,
         };
         let rules = rules
             .iter()
@@ -219,6 +220,17 @@ impl World {
             names,
             budget,
         }
+    }
+
+    /// The same, with answers in place of the network.
+    pub(super) fn answering(mut self, stand_in: &Arc<StandIn>) -> Self {
+        let stand_in = Some(Arc::clone(stand_in));
+        let means = Means {
+            stand_in,
+            ..self.client.means()
+        };
+        self.client = self.client.with_means(means);
+        self
     }
 
     pub(super) async fn get(&self, url: &str) -> Result<Response<Answer>, Failure> {

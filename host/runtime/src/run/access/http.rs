@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Reach, Vault};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{Failure, Times};
 use crate::network::{Client, Gate, HeaderSecrets, Means, Rule, SystemResolver};
 use crate::policy::{Action, Context, Guard, Resource, act};
@@ -42,6 +42,7 @@ pub(super) async fn outgoing(
         }),
         resolver: Arc::new(SystemResolver),
         budget: Arc::clone(reach.budget),
+        stand_in: reach.stand_in.cloned(),
     };
     Ok(Arc::new(Client::new(ready, means)))
 }

@@ -37,7 +37,7 @@ impl StepObjects {
             guard: guard.clone(),
             side: Arc::clone(reach.side),
             logs: Arc::clone(logs),
-            written: AtomicU64::new(0),
+            written: Arc::clone(reach.written),
             bytes_max: reach.bytes_max,
         });
         let mut folders = BTreeMap::new();
@@ -77,9 +77,17 @@ struct Shared {
     guard: Guard,
     side: Arc<SideObjects>,
     logs: Arc<dyn LogSink>,
-    /// Bytes written so far.
-    written: AtomicU64,
+    /// Bytes that the run has written so far.
+    written: Arc<AtomicU64>,
     bytes_max: u64,
+}
+
+impl Shared {
+    /// A limit of the run; how to raise it is told with the run's end.
+    fn reached(&self, error: &Error) -> ObjectError {
+        self.guard.keep(error);
+        ObjectError::Limit(error.message().to_owned())
+    }
 }
 
 struct StepFolder {
@@ -116,7 +124,7 @@ impl StepFolder {
             ErrorKind::Policy => {
                 ObjectError::Denied(format!("a policy refuses it for `{path}` in `{name}`"))
             }
-            ErrorKind::Limit => ObjectError::Limit(error.message().to_owned()),
+            ErrorKind::Limit => shared.reached(error),
             _ => {
                 let message = format!("folder `{name}`: {error}");
                 shared.logs.log(Level::Warn, &message);
@@ -239,10 +247,8 @@ impl Writer for StepWriter {
         let (shared, count) = (&self.shared, bytes.len() as u64);
         let before = shared.written.fetch_add(count, Ordering::Relaxed);
         if before.saturating_add(count) > shared.bytes_max {
-            let max = shared.bytes_max;
-            return Err(ObjectError::Limit(format!(
-                "limit `output_bytes` of {max} reached"
-            )));
+            let max = format!("{} bytes", shared.bytes_max);
+            return Err(shared.reached(&Error::limit_key("output_bytes", max)));
         }
         let Some(file) = &mut self.file else {
             return Err(ObjectError::Unavailable(

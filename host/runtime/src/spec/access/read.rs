@@ -28,7 +28,7 @@ const ACTIONS: [(&str, ObjectAction); 6] = [
     ("delete", ObjectAction::Delete),
 ];
 
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Headers that the connection needs for itself, or that say for whom a request is.
 const RESERVED_HEADERS: [&str; 10] = [
@@ -44,17 +44,27 @@ const RESERVED_HEADERS: [&str; 10] = [
     "upgrade",
 ];
 
+/// What the folders of a step are read with.
+#[derive(Clone, Copy)]
+pub(crate) enum Folders<'a> {
+    /// Each says where it is, relative to here or in full.
+    Anywhere(&'a Uri),
+    /// Each is here, under its own name.
+    Below(&'a Uri),
+}
+
 /// Reads what a step declares; `secrets` are the names that the application has.
 pub(crate) fn read(
     fields: &Fields<'_>,
     secrets: &[&str],
-    base: &Uri,
+    folders: Folders<'_>,
     problems: &Problems,
 ) -> Option<StepAccess> {
+    let (Folders::Anywhere(base) | Folders::Below(base)) = folders;
     let objects = fields.or("objects", Vec::new(), |node| {
         let entries = node.table("the step's folders", problems)?;
         few(node, entries.len(), "folders", problems)?;
-        let read = entries.iter().map(|entry| folder(entry, base, problems));
+        let read = entries.iter().map(|entry| folder(entry, folders, problems));
         read.collect::<Vec<_>>().into_iter().collect()
     });
     let http = fields.or("http", Vec::new(), |node| {
@@ -99,21 +109,25 @@ fn few(node: &Node, count: usize, what: &str, problems: &Problems) -> Option<()>
     Some(())
 }
 
-fn folder(entry: &Entry, base: &Uri, problems: &Problems) -> Option<ObjectGrant> {
+fn folder(entry: &Entry, folders: Folders<'_>, problems: &Problems) -> Option<ObjectGrant> {
     const KEYS: [&str; 2] = ["uri", "actions"];
     if !is_name(&entry.key) {
         problems.add(&entry.span, malformed_name("folder", &entry.key));
+        return None;
     }
     let fields = Fields::new(&entry.value, &entry.span, "the folder", &KEYS, problems)?;
-    let uri = fields.required("uri").and_then(|node| {
-        let uri = read_uri(node, base, problems)?;
-        if uri.pattern().is_some() || uri.scheme().is_web() {
-            let hint = "name a folder, such as `lookup/` or `s3://bucket/lookup/`";
-            problems.add_with_hint(&node.span, "a glob or a web address is no folder", hint);
-            return None;
+    let uri = match folders {
+        Folders::Anywhere(base) => fields
+            .required("uri")
+            .and_then(|node| folder_uri(node, base, problems)),
+        Folders::Below(base) => {
+            let why = format!("is not said here: the folder is `objects/{}`", entry.key);
+            fields.refuse(&["uri"], &why);
+            Uri::parse(&entry.key, Some(base))
+                .ok()
+                .map(|uri| uri.as_folder())
         }
-        Some(uri.as_folder())
-    });
+    };
     let reading = vec![ObjectAction::List, ObjectAction::Head, ObjectAction::Get];
     let actions = fields.or("actions", reading, |node| {
         let nodes = node.array("an array of actions", problems)?;
@@ -131,6 +145,16 @@ fn folder(entry: &Entry, base: &Uri, problems: &Problems) -> Option<ObjectGrant>
         uri: uri?,
         actions: actions?,
     })
+}
+
+fn folder_uri(node: &Node, base: &Uri, problems: &Problems) -> Option<Uri> {
+    let uri = read_uri(node, base, problems)?;
+    if uri.pattern().is_some() || uri.scheme().is_web() {
+        let hint = "name a folder, such as `lookup/` or `s3://bucket/lookup/`";
+        problems.add_with_hint(&node.span, "a glob or a web address is no folder", hint);
+        return None;
+    }
+    Some(uri.as_folder())
 }
 
 fn rule(node: &Node, secrets: &[&str], base: &Uri, problems: &Problems) -> Option<HttpRule> {

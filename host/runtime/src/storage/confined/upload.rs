@@ -139,6 +139,13 @@ impl Temporary {
             .sync_all()
     }
 
+    /// Removes the file under its hidden name.
+    fn discard(&self) {
+        // Nobody is left to tell if this fails, and the name is hidden from every reader.
+        let _ = self.dir.remove_file(&self.hidden);
+        self.folder.prune(&self.target);
+    }
+
     fn result(&self) -> Result<PutResult> {
         let metadata = self.dir.metadata(&self.target);
         let metadata = metadata.map_err(|error| failure(&self.location, error))?;
@@ -158,9 +165,7 @@ fn is_gone(error: &io::Error) -> bool {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.published {
-            // Nobody is left to tell if this fails, and the name is hidden from every reader.
-            let _ = self.dir.remove_file(&self.hidden);
-            self.folder.prune(&self.target);
+            self.discard();
         }
     }
 }
@@ -218,7 +223,9 @@ impl MultipartUpload for LocalUpload {
 
     async fn abort(&mut self) -> Result<()> {
         let temporary = self.temporary.take().ok_or_else(over)?;
-        tokio::task::spawn_blocking(move || drop(temporary)).await?;
+        // Not only dropped: a part that is still being written holds the file too, for longer than a process that fails
+        // may last. What it writes from here on has no name.
+        tokio::task::spawn_blocking(move || temporary.discard()).await?;
         Ok(())
     }
 }

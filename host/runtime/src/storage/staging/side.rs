@@ -16,12 +16,10 @@ use crate::storage::guarded::{Purpose, Replaces, asking};
 use crate::storage::storage_error;
 use crate::storage::stores::Place;
 
-/// Objects that the transforms of a run write and delete: more are an output.
-const OBJECTS_MAX: usize = 10_000;
-
 /// Objects that transforms wrote and deleted, none of it visible before the commit. Shared by the steps of a run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SideObjects {
+    objects_max: u64,
     inner: Mutex<Inner>,
 }
 
@@ -29,6 +27,8 @@ pub struct SideObjects {
 struct Inner {
     /// Stores by their key in the run and paths, of whatever is to be written or deleted.
     named: BTreeSet<(String, Path)>,
+    /// How many there ever were, those that were given up among them: each has an upload until the end of the run.
+    claimed: u64,
     slots: Vec<Slot>,
     written: Vec<(Place, FinishedFile, bool)>,
     deleted: Vec<(Place, Path)>,
@@ -52,6 +52,15 @@ pub enum Begun {
 }
 
 impl SideObjects {
+    /// None so far, and at most `objects_max`.
+    #[must_use]
+    pub fn new(objects_max: u64) -> Self {
+        Self {
+            objects_max,
+            inner: Mutex::default(),
+        }
+    }
+
     /// Begins the object `path` of a store, which `overwrite` allows to be there already.
     ///
     /// # Errors
@@ -107,11 +116,15 @@ impl SideObjects {
     /// Whether the name was free.
     fn claim(&self, place: &Place, path: &Path) -> Result<bool> {
         let mut inner = self.lock();
-        if inner.named.len() >= OBJECTS_MAX {
-            let raise = "write fewer and larger objects, or rows";
-            return Err(Error::limit("objects of transforms", OBJECTS_MAX, raise));
+        let name = (place.key.clone(), path.clone());
+        if inner.named.contains(&name) {
+            return Ok(false);
         }
-        Ok(inner.named.insert((place.key.clone(), path.clone())))
+        if inner.claimed >= self.objects_max {
+            return Err(Error::limit_key("objects", self.objects_max));
+        }
+        inner.claimed += 1;
+        Ok(inner.named.insert(name))
     }
 
     /// Makes the objects visible, or takes back those that were not there before.
