@@ -29,7 +29,7 @@ const REMEMBERED_MAX: usize = 100_000;
 /// * creating what is absent, and files of a run, whose names are its own: `object:create`;
 /// * writing whatever is there, or with [`Replaces`]: `object:overwrite`;
 /// * deleting: `object:delete`, but for what this run itself may create and began to;
-/// * copying and renaming: refused, as nothing here does either.
+/// * copying: `object:get` of the one and `object:overwrite` of the other; renaming: `object:delete` of the one as well.
 #[derive(Clone, Debug)]
 pub(super) struct Guarded {
     guard: Guard,
@@ -279,9 +279,20 @@ impl Layer for Guarded {
         self.ask::<act::ObjectList>(prefix.unwrap_or(&Path::default()))
     }
 
-    fn check_copy(&self, from: &Path, _to: &Path) -> Result<()> {
-        let message = format!("`{from}` cannot be copied: runs read and write");
-        Err(refusal(Error::internal(message)))
+    fn check_copy(&self, from: &Path, to: &Path) -> Result<()> {
+        // What is copied is all of it, so that no column of it may be masked; who reads otherwise may do so nevertheless.
+        let guard = self.guard.of_bytes();
+        let bytes = Self {
+            guard,
+            ..self.clone()
+        };
+        bytes.decided::<act::ObjectGet>(from).map_err(refusal)?;
+        self.ask::<act::ObjectOverwrite>(to)
+    }
+
+    fn check_rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.check_copy(from, to)?;
+        self.ask::<act::ObjectDelete>(from)
     }
 }
 
