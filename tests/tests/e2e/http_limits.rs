@@ -125,10 +125,6 @@ static MOST: AtomicUsize = AtomicUsize::new(0);
 static CAME: AtomicUsize = AtomicUsize::new(0);
 
 /// Answers when as many requests wait as there are connections. Until then their client has none to spare.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "an answer of a server, which may be none"
-)]
 fn in_groups(path: &str, port: u16) -> Option<String> {
     let waiting = WAITING.fetch_add(1, Ordering::SeqCst) + 1;
     MOST.fetch_max(waiting, Ordering::SeqCst);

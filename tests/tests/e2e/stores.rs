@@ -216,7 +216,7 @@ fn the_file_of_a_key_of_google_is_used_and_nobody_is_asked_for_a_token() {
     project.set("GOOGLE_ENDPOINT_URL", &endpoint);
     project.set("GOOGLE_APPLICATION_CREDENTIALS", &path.to_string_lossy());
     let allow = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-    let head = || project.told(&project.sluice(&["head", "gs://landing/a.csv"]));
+    let head = || project.told(&project.sluice(&["head", "gs://landing/a.csv"])) + "\n";
     allow(0o644);
     let mut told = head();
     allow(0o600);

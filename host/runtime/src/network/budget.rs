@@ -99,12 +99,10 @@ impl Budget {
     /// `Limit` where none becomes free in time.
     pub(super) async fn connection(&self) -> Result<OwnedSemaphorePermit> {
         let free = Arc::clone(&self.connections).acquire_owned();
-        match tokio::time::timeout(self.limits.first_byte_time, free).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => {
-                let error = Error::limit_key("http_connections", self.limits.connections);
-                Err(error.context("no connection became free in time"))
-            }
-        }
+        let free = tokio::time::timeout(self.limits.first_byte_time, free).await;
+        free.ok().and_then(Result::ok).ok_or_else(|| {
+            let error = Error::limit_key("http_connections", self.limits.connections);
+            error.context("no connection became free in time")
+        })
     }
 }

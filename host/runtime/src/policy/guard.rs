@@ -135,6 +135,7 @@ impl Guard {
 
     /// Denies something before the policies are asked, and records and keeps that as what they deny. `resource` may be in
     /// a form that names nothing: that may be the reason. Returns `why`, or why it could not be recorded.
+    #[must_use]
     pub fn refuse(&self, action: Action, resource: &str, context: Context, why: Error) -> Error {
         let request = Request::refused(action, resource, context);
         let snapshot = self.snapshot();

@@ -17,9 +17,12 @@ fn a_call_waits_for_more_than_tokio_lets_a_task_do_at_once() {
         .unwrap();
     let handle = runtime.handle().clone();
     let start = Instant::now();
-    let in_time = || match start.elapsed() < Duration::from_secs(30) {
-        true => Ok(()),
-        false => Err(Error::internal("waits for ever")),
+    let in_time = || {
+        let is_late = start.elapsed() > Duration::from_secs(30);
+        if is_late {
+            return Err(Error::internal("waits for ever"));
+        }
+        Ok(())
     };
     runtime.block_on(async {
         for number in 0..1_000 {

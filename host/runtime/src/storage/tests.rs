@@ -88,7 +88,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// object_store's own suite, which every store of the crate has to pass.
+/// `object_store`'s own suite, which every store of the crate has to pass.
 mod conformance {
     use object_store::integration::*;
 
