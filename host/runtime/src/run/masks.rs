@@ -128,7 +128,7 @@ impl Masks {
         let mut keys = BTreeMap::new();
         for secret in self.secrets() {
             let using = || format!("hash columns with the secret `{secret}`");
-            let resource = Resource::parse(&format!("secret:{secret}"), Action::SecretUse)?;
+            let resource = Resource::secret(secret)?;
             held.grant::<act::SecretUse>(guard, resource, Context::default())
                 .with_context(using)?;
             if !application.secrets.contains_key(secret) {

@@ -27,7 +27,7 @@ use crate::engine::{Engine, Files};
 use crate::error::{Result, ResultExt};
 use crate::limits::{Limits, PLUGIN_BYTES_MAX};
 use crate::network::StandIn;
-use crate::policy::{Audit, Guard, Policies};
+use crate::policy::{Audit, Guard, Policies, Unaudited};
 use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
@@ -70,6 +70,28 @@ pub struct Options {
     pub stand_in: Option<Arc<StandIn>>,
     /// What an observer may watch, and cancel the run by.
     pub progress: Arc<Progress>,
+}
+
+impl Options {
+    /// Nobody in particular runs something, without policies, programs for secrets, and an audit.
+    #[must_use]
+    pub fn new(run_id: String, sandbox: SandboxConfig) -> Self {
+        Self {
+            run_id,
+            submitter: String::new(),
+            compartment: String::new(),
+            policies: None,
+            commands: false,
+            audit: Arc::new(Unaudited),
+            environment: BTreeMap::new(),
+            sandbox,
+            threads: 0,
+            explain: false,
+            profile: None,
+            stand_in: None,
+            progress: Arc::default(),
+        }
+    }
 }
 
 /// Executes `application` and commits its output.

@@ -68,7 +68,7 @@ struct Used {
 
 impl HeaderSecrets for Used {
     fn header(&self, secret: &str, host: &str) -> Result<String> {
-        let resource = Resource::parse(&format!("secret:{secret}"), Action::SecretUse)?;
+        let resource = Resource::secret(secret)?;
         let context = Context::default().with(Action::SecretUse, "secret:host", host)?;
         self.guard.grant::<act::SecretUse>(resource, context)?;
         self.vault.get(secret)

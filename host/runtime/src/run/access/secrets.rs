@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result, ResultExt};
-use crate::policy::{Action, Context, Guard, Resource, act};
+use crate::policy::{Context, Guard, Resource, act};
 use crate::run::Options;
 use crate::run::logs::Logs;
 use crate::sandbox::{Level, LogSink, SecretError, Secrets};
@@ -247,8 +247,7 @@ impl Secrets for Readable {
                 self.names.join(", ")
             )));
         }
-        let secret = Resource::parse(&format!("secret:{name}"), Action::SecretRead);
-        let granted = secret.and_then(|secret| {
+        let granted = Resource::secret(name).and_then(|secret| {
             let context = Context::default();
             self.guard.grant::<act::SecretRead>(secret, context)
         });
