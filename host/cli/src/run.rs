@@ -15,7 +15,7 @@ use sluicegate::spec::{Application, ApplicationFile};
 
 use crate::audit::Audited;
 use crate::limits::LimitFlags;
-use crate::policy::load;
+use crate::policy::follow;
 use crate::report::{self, Failure, Outcome};
 use crate::{interrupt, place, progress, summary};
 
@@ -182,11 +182,13 @@ fn execute(
     if arguments.no_cache {
         sandbox.cache = None;
     }
+    let runtime = runtime(arguments.threads)?;
+    let policies = follow(&arguments.policies, &runtime, Arc::clone(&watched))?;
     let options = Options {
         run_id,
         submitter: submitter(),
         compartment: arguments.compartment.clone(),
-        policies: load::given(&arguments.policies)?,
+        policies,
         commands: true,
         audit: audit.map_or_else(|| Arc::new(Unaudited) as Arc<dyn Audit>, Audited::log),
         environment: place::environment(),
@@ -197,7 +199,6 @@ fn execute(
         stand_in: None,
         progress: Arc::clone(&watched),
     };
-    let runtime = runtime(arguments.threads)?;
     runtime.spawn(interrupt::watch(Arc::clone(&watched)));
     if !arguments.quiet {
         runtime.spawn(progress::draw(watched));

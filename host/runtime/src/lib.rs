@@ -6,6 +6,7 @@
 //! import each other: a module knows only those before it.
 
 pub mod error;
+pub mod http;
 pub mod limits;
 
 pub mod columns;

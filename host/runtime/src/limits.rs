@@ -28,6 +28,8 @@ pub struct Limits {
     pub compile: CompileLimits,
     /// What each guest instance is held to.
     pub guest: GuestLimits,
+    /// What the requests of all transforms are held to.
+    pub http: HttpLimits,
 }
 
 impl Default for Limits {
@@ -43,6 +45,7 @@ impl Default for Limits {
             objects: 10_000,
             compile: CompileLimits::default(),
             guest: GuestLimits::default(),
+            http: HttpLimits::default(),
         }
     }
 }
@@ -112,6 +115,39 @@ impl Default for GuestLimits {
             fields: 4_096,
             depth: 16,
             name_bytes: 1_024,
+        }
+    }
+}
+
+/// What the requests over HTTP are held to that the transforms of a run send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Connections that a run has open at once: requests above wait. As many as a browser opens to a server.
+    pub connections: usize,
+    /// Requests of a run: a transform that sends one a row is a mistake, one a batch has room for 80 million rows.
+    pub requests: u64,
+    /// Bytes of a request's body: a batch of wide rows as JSON.
+    pub request_bytes: u64,
+    /// Bytes of an answer's body, of which a guest of a quarter of a GiB can hold two.
+    pub response_bytes: u64,
+    /// Time until a name is resolved, there is a connection, and TLS is agreed on.
+    pub connect_time: Duration,
+    /// Time from sending a request to its answer's headers; also how long a request waits for a free connection.
+    pub first_byte_time: Duration,
+    /// Time between two pieces of an answer's body.
+    pub between_bytes_time: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            connections: 6,
+            requests: 10_000,
+            request_bytes: 16 * MIB,
+            response_bytes: 64 * MIB,
+            connect_time: Duration::from_secs(10),
+            first_byte_time: Duration::from_secs(30),
+            between_bytes_time: Duration::from_secs(30),
         }
     }
 }

@@ -2,40 +2,40 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::own_network::is_inside;
 use crate::project::{Ended, Project, root};
 
 /// What no artefact may show.
 const CANARY: &str = "canary-7f3a9c";
 
 /// A server that notes what it is sent.
-struct Server {
-    port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     heads: Arc<Mutex<Vec<String>>>,
 }
 
 /// How a server answers a path.
-type Answer = fn(&str, u16) -> Option<String>;
+pub(crate) type Answer = fn(&str, u16) -> Option<String>;
 
 /// Says hello to all.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "an answer of a server, which may be none"
 )]
-fn hello(_path: &str, _port: u16) -> Option<String> {
+pub(crate) fn hello(_path: &str, _port: u16) -> Option<String> {
     Some("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello".to_owned())
 }
 
 /// Says nothing.
-fn nothing(_path: &str, _port: u16) -> Option<String> {
+pub(crate) fn nothing(_path: &str, _port: u16) -> Option<String> {
     None
 }
 
 impl Server {
-    fn new(address: &str, answer: Answer) -> Self {
+    pub(crate) fn new(address: &str, answer: Answer) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let port = listener.local_addr().unwrap().port();
         let heads: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -50,38 +50,50 @@ impl Server {
         Self { port, heads }
     }
 
-    fn here(answer: Answer) -> Self {
+    pub(crate) fn here(answer: Answer) -> Self {
         Self::new("127.0.0.1:0", answer)
     }
 
-    fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }
 
 fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, answer: Answer, port: u16) {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut byte) {
-            Ok(1) => head.push(byte[0]),
-            _ => return,
-        }
-    }
+    let Some(head) = read_until(&mut stream, b"\r\n\r\n") else {
+        return;
+    };
     let head = String::from_utf8_lossy(&head).into_owned();
+    let is_chunked = head.contains("transfer-encoding: chunked\r\n");
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
     log.lock().unwrap().push(head);
+    // Its body, to the end.
+    if is_chunked && read_until(&mut stream, b"\r\n0\r\n\r\n").is_none() {
+        return;
+    }
     match answer(&path, port) {
         Some(text) => {
             let _ = stream.write_all(text.as_bytes());
         }
         // Until the client goes away.
-        None => while stream.read(&mut byte).is_ok_and(|read| read > 0) {},
+        None => while stream.read(&mut [0]).is_ok_and(|read| read > 0) {},
     }
 }
 
+/// What comes up to `end`; none where it does not come.
+fn read_until(stream: &mut TcpStream, end: &[u8]) -> Option<Vec<u8>> {
+    let (mut bytes, mut byte) = (Vec::new(), [0]);
+    while !bytes.ends_with(end) {
+        match stream.read(&mut byte) {
+            Ok(1) => bytes.push(byte[0]),
+            _ => return None,
+        }
+    }
+    Some(bytes)
+}
+
 /// A project with the guest that sends requests; where the target of WASI is missing its tests are skipped, loudly.
-fn project(script: &str, step: &str) -> Option<Project> {
+pub(crate) fn project(script: &str, step: &str) -> Option<Project> {
     let built = root().join("tests/guests/requests/requests.wasm");
     if !built.is_file() {
         let hint = "`cargo xtask guests` builds it where rustup has the target wasm32-wasip2";
@@ -106,19 +118,19 @@ fn project(script: &str, step: &str) -> Option<Project> {
 }
 
 /// A rule for a server on this machine.
-fn rule(port: u16, path: &str, more: &str) -> String {
+pub(crate) fn rule(port: u16, path: &str, more: &str) -> String {
     format!(
         "[[steps.http]]\nurl = \"http://127.0.0.1:{port}{path}\"\nmethods = [\"GET\", \"POST\"]\n\
          addresses = [\"127.0.0.1/32\"]\n{more}\n"
     )
 }
 
-fn get(url: &str) -> String {
+pub(crate) fn get(url: &str) -> String {
     format!("{{ send = {{ url = \"{url}\" }} }}, ")
 }
 
 /// What the guest printed.
-fn printed(ended: &Ended) -> Vec<&str> {
+pub(crate) fn printed(ended: &Ended) -> Vec<&str> {
     let lines = ended.err.lines();
     lines
         .filter_map(|line| line.strip_prefix("info send: "))
@@ -155,6 +167,59 @@ fn a_step_reaches_what_it_declares_and_nothing_else() {
         (said.len(), server.heads().len(), other.heads().len()),
         (10, 1, 0)
     );
+}
+
+#[test]
+fn every_denial_is_in_the_audit() {
+    let server = Server::here(hello);
+    let port = server.port;
+    let bound = "headers = { x-api-key = { secret = \"token\" } }\n";
+    let rules = rule(port, "/a/*", bound)
+        + &format!("[[steps.http]]\nurl = \"http://127.0.0.1:{port}/plain\"\n");
+    let urls = [
+        (format!("http://127.0.0.1:{port}/a/b"), None),
+        (
+            format!("http://127.0.0.1:{port}/b"),
+            Some("the step does not declare it"),
+        ),
+        (
+            format!("http://127.0.0.1:{port}/plain"),
+            Some("is at 127.0.0.1, which is special (this machine)"),
+        ),
+        (
+            format!("http://127.1:{port}/a/b"),
+            Some("a host or a port in an odd form"),
+        ),
+        (
+            format!("http://127.0.0.1:{port}/a/../b"),
+            Some("a path in an odd form"),
+        ),
+    ];
+    let script: String = urls.iter().map(|(url, _)| get(url)).collect();
+    let Some(project) = project(&script, &rules) else {
+        return;
+    };
+    project.run(&["--audit", "audit.jsonl"]);
+    assert_eq!(server.heads().len(), 1);
+    let verified = project.sluice(&["audit", "verify", "audit.jsonl"]);
+    assert_eq!(verified.code, Some(0), "{}", verified.err);
+    let audit = std::fs::read_to_string(project.path("audit.jsonl")).unwrap();
+    let requests: Vec<&str> = audit
+        .lines()
+        .filter(|line| line.contains("\"network:http\"") && line.contains("\"step\":\"send\""))
+        .collect();
+    assert_eq!(requests.len(), urls.len(), "{audit}");
+    for (line, (url, why)) in requests.iter().zip(&urls) {
+        let allowed = format!("\"allowed\":{}", why.is_none());
+        let host = url.split('/').nth(2).unwrap();
+        for part in [why.unwrap_or(""), &allowed, &format!("\"host:{host}\"")] {
+            assert!(line.contains(part), "`{part}` is not in:\n{line}");
+        }
+    }
+    // What was denied is no reason to allow it.
+    let suggested = project.sluice(&["policy", "suggest", "--from-run", "audit.jsonl"]);
+    assert_eq!(suggested.out.matches("network:http").count(), 1);
+    assert!(!suggested.out.contains("/plain"), "{}", suggested.out);
 }
 
 #[test]
@@ -461,29 +526,9 @@ fn with_policies_a_special_address_needs_a_statement_that_names_it() {
 /// In a network of its own, in which the addresses of a cloud's metadata and of a neighbour are this machine's.
 #[test]
 fn metadata_and_neighbours_are_out_of_reach_unless_declared() {
-    const INSIDE: &str = "SLUICE_TEST_NETWORK";
-    const NAME: &str = "http::metadata_and_neighbours_are_out_of_reach_unless_declared";
-    if std::env::var_os(INSIDE).is_none() {
-        let own = std::env::current_exe().unwrap();
-        let prepare = "ip link set lo up && ip addr add 169.254.169.254/32 dev lo && ip addr add 10.1.2.3/32 dev lo";
-        let works = Command::new("unshare")
-            .args(["-rn", "sh", "-c", prepare])
-            .status();
-        if !works.is_ok_and(|status| status.success()) {
-            eprintln!("SKIPPED: this machine gives no network of its own (unshare -rn, ip)");
-            return;
-        }
-        let again = format!("{prepare} && exec \"$0\" --exact {NAME} --nocapture");
-        let inside = Command::new("unshare")
-            .args(["-rn", "sh", "-c", &again])
-            .arg(own)
-            .env(INSIDE, "1")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&inside.stdout).into_owned()
-            + &String::from_utf8_lossy(&inside.stderr);
-        assert!(inside.status.success(), "{said}");
-        assert!(said.contains("1 passed"), "{said}");
+    let own = "http::metadata_and_neighbours_are_out_of_reach_unless_declared";
+    let prepare = "ip addr add 169.254.169.254/32 dev lo && ip addr add 10.1.2.3/32 dev lo";
+    if !is_inside(own, prepare) {
         return;
     }
     for address in ["169.254.169.254", "10.1.2.3"] {

@@ -14,7 +14,9 @@
 
 mod access;
 mod authoring;
+mod changes;
 mod compile;
+mod dns;
 mod documents;
 mod exactness;
 mod fixtures;
@@ -23,12 +25,14 @@ mod guests;
 mod hoard;
 mod hostile;
 mod http;
+mod http_limits;
 mod ipc;
 mod jobs;
 mod languages;
 mod masks;
 mod order;
 mod output;
+mod own_network;
 mod peers;
 mod policy;
 mod profile;

@@ -142,6 +142,22 @@ impl Project {
         (ended, peak)
     }
 
+    /// As [`sluice`](Self::sluice), with `act` done once, as soon as the file `name` has `text` in it.
+    pub(crate) fn interfered(
+        &self,
+        arguments: &[&str],
+        (name, text): (&str, &str),
+        act: impl FnOnce(),
+    ) -> Ended {
+        let mut act = Some(act);
+        watch(spawn(self.command(arguments)), || {
+            let content = std::fs::read_to_string(self.path(name)).unwrap_or_default();
+            if let Some(act) = act.take_if(|_| content.contains(text)) {
+                act();
+            }
+        })
+    }
+
     /// As [`sluice`](Self::sluice), with `signal` sent as soon as `is_time`.
     pub(crate) fn signalled(
         &self,

@@ -1,6 +1,10 @@
 //! Input from and output to the stores of Google, Azure and Oracle, through servers that speak their protocols and check who
 //! asks.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::http::Server as HttpServer;
 use crate::project::{Project, SALES};
 use crate::servers::{Azurite, KEY, SECRET, Server, TOKEN};
 
@@ -185,6 +189,65 @@ fn a_file_without_a_byte_is_written_everywhere() {
     ];
     let project = lab("gs://landing/sales/", "gs://lake/out", &variables);
     check(&project, "gs://landing/sales/", "gs://lake/out", &names);
+}
+
+/// The key of a service account of no cloud.
+const GOOGLE_KEY: &str = include_str!("google-key.pem");
+
+/// What that account signs begins with this: `{"iss":"etl@lab.iam.gserviceaccount.com`, as Base64.
+const GOOGLE_CLAIMS: &str = "eyJpc3MiOiJldGxAbGFiLmlhbS5nc2VydmljZWFjY291bnQuY29t";
+
+#[test]
+fn the_file_of_a_key_of_google_is_used_and_nobody_is_asked_for_a_token() {
+    let no =
+        |_: &str, _: u16| Some("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n".to_owned());
+    let (bucket, tokens) = (HttpServer::here(no), HttpServer::here(no));
+    let endpoint = format!("http://127.0.0.1:{}", bucket.port);
+    let mut project = Project::new();
+    let key = serde_json::json!({
+        "type": "service_account",
+        "private_key": GOOGLE_KEY,
+        "private_key_id": "1",
+        "client_email": "etl@lab.iam.gserviceaccount.com",
+        "token_uri": format!("http://127.0.0.1:{}/token", tokens.port),
+    });
+    project.write("key.json", key.to_string());
+    let path = project.path("key.json");
+    project.set("GOOGLE_ENDPOINT_URL", &endpoint);
+    project.set("GOOGLE_APPLICATION_CREDENTIALS", &path.to_string_lossy());
+    let allow = |mode| std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    let head = || project.told(&project.sluice(&["head", "gs://landing/a.csv"])) + "\n";
+    allow(0o644);
+    let mut told = head();
+    allow(0o600);
+    // The account signs for itself: Google takes that in place of a token.
+    let refused = head();
+    assert!(
+        refused.contains("`GOOGLE_APPLICATION_CREDENTIALS`"),
+        "{refused}"
+    );
+    let heads = bucket.heads();
+    let bearer = heads[0]
+        .lines()
+        .find_map(|line| line.strip_prefix("authorization: Bearer "));
+    let signed: Vec<&str> = bearer.unwrap().split('.').collect();
+    assert!(
+        signed.len() == 3 && signed[1].starts_with(GOOGLE_CLAIMS),
+        "{signed:?}"
+    );
+    assert!(tokens.heads().is_empty());
+    let seen = heads.len();
+    for wrong in [
+        "hunter2",
+        r#"{"type": "authorized_user", "refresh_token": "hunter2"}"#,
+    ] {
+        project.write("key.json", wrong);
+        told += &head();
+    }
+    std::fs::remove_file(&path).unwrap();
+    told += &head();
+    assert_eq!(bucket.heads().len(), seen);
+    insta::assert_snapshot!(told);
 }
 
 /// Nothing of the machine's is used in their place: the home folder holds a key of Google's, and is not looked at.

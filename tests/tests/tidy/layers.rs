@@ -6,7 +6,7 @@ use crate::report;
 
 /// The order of the modules of `host/runtime/src`; modules of one layer do not know each other.
 const LAYERS: [&[&str]; 7] = [
-    &["error", "limits"],
+    &["error", "http", "limits"],
     &["columns", "spec"],
     &["policy"],
     &["network", "sandbox", "storage"],

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
 use sluicegate::error::{Error, ErrorKind, Result, ResultExt as _};
-use sluicegate::policy::Unaudited;
 use sluicegate::policy::audit::Deciding;
-use sluicegate::run::{self, Check, CheckedNeed, Options, Probe, Progress};
+use sluicegate::run::{self, Check, CheckedNeed, Options, Probe};
+use tokio::sync::watch;
 
 use super::load;
 use crate::place;
@@ -65,20 +64,14 @@ pub(crate) fn check(arguments: &Arguments, json: bool) -> Outcome {
 fn ask(arguments: &Arguments) -> Result<Told> {
     let run_id = uuid::Uuid::now_v7().to_string();
     let application = application(&arguments.application, &arguments.parameters, &run_id)?;
+    let policies = load::given(&arguments.policies)?;
     let options = Options {
-        run_id,
         submitter: submitter(),
         compartment: arguments.compartment.clone(),
-        policies: load::given(&arguments.policies)?,
+        policies: policies.map(|policies| watch::channel(policies).1),
         commands: true,
-        audit: Arc::new(Unaudited),
         environment: place::environment(),
-        sandbox: place::sandbox()?,
-        threads: 0,
-        explain: false,
-        profile: None,
-        stand_in: None,
-        progress: Arc::new(Progress::default()),
+        ..Options::new(run_id, place::sandbox()?)
     };
     let check = run::check(&application, &options)?;
     let probes = arguments.probe.then(|| {

@@ -1,6 +1,6 @@
 //! Policy files from disk.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sluicegate::error::{Error, Result};
 use sluicegate::policy::{Layer, Policies, PolicyFile, Syntax};
@@ -22,18 +22,24 @@ pub(super) fn file(path: &Path, layer: Option<Layer>) -> Result<(PolicyFile, Str
 /// The policies of files, each named by its path from `folder`, perhaps with `LAYER=` before it.
 pub(crate) fn policies(names: &[String], folder: &Path) -> Result<Policies> {
     let read = |name: &String| {
-        let (layer, path) = match name.split_once('=') {
-            Some((word, path)) => match Layer::parse(word) {
-                Some(layer) => (Some(layer), path),
-                None => (None, name.as_str()),
-            },
-            None => (None, name.as_str()),
-        };
+        let (layer, path) = split(name);
         Ok(file(&folder.join(path), layer)?.0)
     };
     Ok(Policies::new(
         names.iter().map(read).collect::<Result<_>>()?,
     ))
+}
+
+/// The layer and the path of a name.
+fn split(name: &str) -> (Option<Layer>, &str) {
+    let found = name.split_once('=');
+    let found = found.and_then(|(word, path)| Some((Layer::parse(word)?, path)));
+    found.map_or((None, name), |(layer, path)| (Some(layer), path))
+}
+
+/// The path of a name of the command line.
+pub(super) fn path_of(name: &str) -> PathBuf {
+    split(name).1.into()
 }
 
 /// The policies of the command line, if there are any.

@@ -4,10 +4,12 @@ mod check;
 mod convert;
 mod explain;
 mod fmt;
-pub(crate) mod load;
+mod follow;
+mod load;
 mod suggest;
 mod test;
 
+pub(crate) use self::follow::follow;
 use crate::report::Outcome;
 
 /// Checks what a run needs, and tests, explains, suggests, formats and converts policies

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -12,7 +11,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
-use super::Failure;
+use super::budget::{Within, told};
+use crate::http::Failure;
+use crate::policy::Guard;
 
 /// The body of a request.
 pub(super) struct Outgoing<B> {
@@ -68,7 +69,9 @@ pub struct Answer {
     pub(super) body: UnsyncBoxBody<Bytes, Failure>,
     pub(super) left: u64,
     pub(super) most: u64,
-    pub(super) between: Duration,
+    pub(super) between: Within,
+    /// Who keeps what ended it.
+    pub(super) guard: Guard,
     /// Runs while somebody waits, so that a guest may take its time between two pieces.
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     pub(super) connection: Option<Connection>,
@@ -83,9 +86,10 @@ impl Answer {
                     let between = self.between;
                     let timer = self
                         .timer
-                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(between)));
+                        .get_or_insert_with(|| Box::pin(tokio::time::sleep(between.time)));
                     std::task::ready!(timer.as_mut().poll(cx));
-                    return Poll::Ready(Some(Err(Failure::ReadTimeout)));
+                    let failure = between.over(&self.guard, Failure::ReadTimeout);
+                    return Poll::Ready(Some(Err(failure)));
                 }
             };
             self.timer = None;
@@ -121,6 +125,7 @@ impl Body for Answer {
             return Poll::Ready(None);
         }
         let frame = std::task::ready!(self.next(cx));
+        let frame = frame.map(|frame| frame.map_err(|failure| told(&self.guard, failure)));
         if !matches!(frame, Some(Ok(_))) {
             // Others wait for a connection.
             self.connection = None;

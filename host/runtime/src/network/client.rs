@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::request::Parts;
 use http::{Request, Response, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full};
@@ -14,21 +15,16 @@ use hyper_util::rt::TokioIo;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Failure;
 use super::body::{Answer, Connection, Outgoing};
-use super::caps::{Budget, Times, clamp};
+use super::budget::{Budget, HEADER_BYTES_MAX, HEADERS_MAX, Within, told};
 use super::connect::{Resolve, Stream, Vetted, addresses, connect};
+use super::failure::failure;
 use super::gate::Gate;
 use super::headers::{Echoes, HeaderSecrets, Headers};
 use super::rule::{Rule, Target};
 use super::stand_in::{Nowhere, StandIn};
 use crate::error::{Error, ErrorKind, Result};
-
-/// Hears of what was denied, and of limits of the run that were reached.
-pub trait Denials: Send + Sync {
-    /// Takes the whole error, which the guest does not see.
-    fn denied(&self, error: &Error);
-}
+use crate::http::{Failure, Times};
 
 /// What a client needs besides rules.
 #[derive(Clone)]
@@ -37,8 +33,6 @@ pub struct Means {
     pub gate: Gate,
     /// Where the values of headers come from.
     pub secrets: Arc<dyn HeaderSecrets>,
-    /// Who hears of denials.
-    pub denials: Arc<dyn Denials>,
     /// Who knows the addresses of names.
     pub resolver: Arc<dyn Resolve>,
     /// What the run has left.
@@ -94,7 +88,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Failure`]; all that is not about the server goes to [`Denials`] as well, in full.
+    /// As [`Failure`]; what a person can do something about is told in full by the run's error, if the run fails.
     pub async fn send<B>(
         &self,
         request: Request<B>,
@@ -103,36 +97,50 @@ impl Client {
     where
         B: Body<Data = Bytes> + Unpin + Send + 'static,
     {
+        let sent = self.decide_and_send(request, times).await;
+        sent.map_err(|failure| told(&self.means.gate.guard, failure))
+    }
+
+    async fn decide_and_send<B>(
+        &self,
+        request: Request<B>,
+        times: Times,
+    ) -> Result<Response<Answer>, Failure>
+    where
+        B: Body<Data = Bytes> + Unpin + Send + 'static,
+    {
+        let Means { gate, budget, .. } = &self.means;
+        let limits = &budget.limits;
         let (parts, body) = request.into_parts();
         let (target, rule) = self
-            .target(parts.method.as_str(), &parts.uri, &parts.headers)
-            .map_err(|error| self.deny(&error))?;
-        self.means
-            .budget
+            .target(&parts)
+            .map_err(|why| self.deny(&why, Failure::Denied))?;
+        budget
             .take_request()
-            .map_err(|error| self.deny(&error))?;
-        let caps = &self.means.budget.caps;
-        check_length(&parts.headers, caps.request_bytes)?;
-        let permit = self.means.budget.connection().await?;
-        let within = clamp(times.connect, caps.connect_time);
+            .map_err(|why| self.deny(&why, Failure::Denied))?;
+        check_length(&parts.headers, limits.request_bytes)?;
+        let free = budget.connection().await;
+        let permit = free.map_err(|why| self.deny(&why, Failure::Connections))?;
+        let within = Within::new("http_connect_time", times.connect, limits.connect_time);
         let mut headers = parts.headers;
-        let connected = timeout(within, async {
+        let connected = timeout(within.time, async {
             let vetted = self.vet(&target, rule).await?;
             let echoes = self.headers.add(rule, &target.host, &mut headers);
-            let echoes = echoes.map_err(|error| self.deny(&error))?;
+            let echoes = echoes.map_err(|why| self.deny(&why, Failure::Denied))?;
             let stream = match &self.means.stand_in {
                 Some(_) => None,
                 None => Some(connect(&vetted, &target, rule).await?),
             };
             Ok((stream, echoes))
         });
-        let (stream, echoes) = connected.await.map_err(|_| Failure::ConnectTimeout)??;
+        let late = |_| within.over(&gate.guard, Failure::ConnectTimeout);
+        let (stream, echoes) = connected.await.map_err(late)??;
         let host = HeaderValue::try_from(target.authority()).map_err(|_| Failure::Protocol)?;
         headers.insert(HOST, host);
         let body = Outgoing {
             body,
-            left: caps.request_bytes,
-            most: caps.request_bytes,
+            left: limits.request_bytes,
+            most: limits.request_bytes,
         };
         let mut request = Request::new(body);
         *request.method_mut() = parts.method;
@@ -147,9 +155,10 @@ impl Client {
                 (None, None) => Err(Failure::Refused),
             }
         };
-        let within = clamp(times.first_byte, caps.first_byte_time);
-        let response = timeout(within, replied).await;
-        let response = response.map_err(|_| Failure::ReadTimeout)??;
+        let (asked, most) = (times.first_byte, limits.first_byte_time);
+        let within = Within::new("http_first_byte_time", asked, most);
+        let response = timeout(within.time, replied).await;
+        let response = response.map_err(|_| within.over(&gate.guard, Failure::ReadTimeout))??;
         let connection = Connection {
             _task: task,
             _permit: permit,
@@ -157,39 +166,48 @@ impl Client {
         self.received(response, connection, (times, &echoes))
     }
 
-    /// Tells who listens.
-    fn deny(&self, error: &Error) -> Failure {
+    /// Keeps why for whoever looks at the run.
+    fn deny(&self, why: &Error, failure: Failure) -> Failure {
         if let Some(stand_in) = &self.means.stand_in {
-            stand_in.denied(error);
+            stand_in.denied(why);
         }
-        self.means.denials.denied(error);
-        Failure::Denied
+        self.means.gate.guard.keep(why);
+        failure
     }
 
     /// What a request asks for, and the rule that it fits.
-    fn target(&self, method: &str, uri: &Uri, headers: &HeaderMap) -> Result<(Target, &Rule)> {
-        let caps = &self.means.budget.caps;
-        let target = Target::read(method, uri, caps.uri_bytes)?;
-        let rule = self.rules.iter().find(|rule| rule.fits(&target)).ok_or_else(|| {
-            let message = format!("`{target}` is denied: the step does not declare it");
+    fn target(&self, parts: &Parts) -> Result<(Target, &Rule)> {
+        let gate = &self.means.gate;
+        let target = Target::read(parts.method.as_str(), &parts.uri);
+        let target = target.map_err(|why| gate.refuse_unread(&parts.uri, why))?;
+        match self.rule(&target, &parts.headers) {
+            Ok(rule) => Ok((target, rule)),
+            Err(why) => Err(gate.refuse(&target, None, why)),
+        }
+    }
+
+    /// The rule that a request fits.
+    fn rule(&self, target: &Target, headers: &HeaderMap) -> Result<&Rule> {
+        let denied = |why: &str| {
+            let message = format!("`{target}` is denied: {why}");
             Error::new(ErrorKind::Policy, message)
-                .fact("resource", target.resource())
-                .hint("where that is meant, add a `[[steps.http]]` with its `url` and its `methods` to the step")
+        };
+        let rule = self.rules.iter().find(|rule| rule.fits(target)).ok_or_else(|| {
+            denied("the step does not declare it").hint(
+                "where that is meant, add a `[[steps.http]]` with its `url` and its `methods` to the step",
+            )
         })?;
-        let forbidden = headers
-            .keys()
-            .find(|name| self.headers.is_forbidden(name.as_str()));
-        if let Some(name) = forbidden {
-            let message =
-                format!("`{target}` is denied: a transform may not set the header `{name}`");
-            return Err(Error::new(ErrorKind::Policy, message)
-                .hint("credentials are added by the host: say which under `headers` of the step's `[[steps.http]]`"));
+        let mut names = headers.keys();
+        if let Some(name) = names.find(|name| self.headers.is_forbidden(name.as_str())) {
+            let why = format!("a transform may not set the header `{name}`");
+            return Err(denied(&why).hint(
+                "credentials are added by the host: say which under `headers` of the step's `[[steps.http]]`",
+            ));
         }
-        if headers.len() > caps.headers {
-            let raise = "send fewer headers; this limit is fixed";
-            return Err(Error::limit("http_headers", caps.headers, raise));
+        if headers.len() > HEADERS_MAX {
+            return Err(denied(&format!("it has more than {HEADERS_MAX} headers")));
         }
-        Ok((target, rule))
+        Ok(rule)
     }
 
     /// The addresses that a request may go to.
@@ -205,7 +223,7 @@ impl Client {
         });
         // One address that is denied denies all: a name that leads to both is a trap.
         let vetted: Result<Vec<_>> = vetted.collect();
-        vetted.map_err(|error| self.deny(&error))
+        vetted.map_err(|why| self.deny(&why, Failure::Denied))
     }
 
     /// Sends a request over a connection, which `task` drives.
@@ -218,20 +236,19 @@ impl Client {
     where
         B: Body<Data = Bytes> + Unpin + Send + 'static,
     {
-        let caps = &self.means.budget.caps;
         let (mut sender, connection) = http1::Builder::new()
-            .max_buf_size(caps.header_bytes)
-            .max_headers(caps.headers)
+            .max_buf_size(HEADER_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| Failure::of(&error))?;
+            .map_err(|error| failure(&error))?;
         task.spawn(async move {
             // Whoever waits for the answer hears of it.
             let _ = connection.await;
         });
         let response = sender.send_request(request).await;
-        let response = response.map_err(|error| Failure::of(&error))?;
-        Ok(response.map(|body| body.map_err(|error| Failure::of(&error)).boxed_unsync()))
+        let response = response.map_err(|error| failure(&error))?;
+        Ok(response.map(|body| body.map_err(|error| failure(&error)).boxed_unsync()))
     }
 
     /// Has somebody answer in place of the network.
@@ -246,12 +263,11 @@ impl Client {
     {
         let (parts, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
-        let response = stand_in
-            .answer(&target.url(), &Request::from_parts(parts, body))
-            .map_err(|error| {
-                self.means.denials.denied(&error);
-                Failure::Denied
-            })?;
+        let answer = stand_in.answer(&target.url(), &Request::from_parts(parts, body));
+        let response = answer.map_err(|why| {
+            self.means.gate.guard.keep(&why);
+            Failure::Denied
+        })?;
         Ok(response.map(|body| {
             Full::new(body)
                 .map_err(|never| match never {})
@@ -266,17 +282,20 @@ impl Client {
         connection: Connection,
         (times, echoes): (Times, &Echoes),
     ) -> Result<Response<Answer>, Failure> {
-        let caps = &self.means.budget.caps;
+        let limits = &self.means.budget.limits;
         let (mut parts, body) = response.into_parts();
-        if body.size_hint().lower() > caps.response_bytes {
-            return Err(Failure::ResponseBody(caps.response_bytes));
+        if body.size_hint().lower() > limits.response_bytes {
+            return Err(Failure::ResponseBody(limits.response_bytes));
         }
         echoes.remove(&mut parts.headers);
+        let (asked, most) = (times.between_bytes, limits.between_bytes_time);
+        let between = Within::new("http_between_bytes_time", asked, most);
         let answer = Answer {
             body,
-            left: caps.response_bytes,
-            most: caps.response_bytes,
-            between: clamp(times.between_bytes, caps.between_bytes_time),
+            left: limits.response_bytes,
+            most: limits.response_bytes,
+            between,
+            guard: self.means.gate.guard.clone(),
             timer: None,
             connection: Some(connection),
         };

@@ -10,8 +10,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::Failure;
 use super::rule::{Rule, Target};
+use crate::http::Failure;
 use crate::policy::{Granted, act};
 
 /// Addresses of a name that are looked at, and decided about; the others are as if they were not there.

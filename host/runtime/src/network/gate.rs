@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use http::Uri;
+
 use super::address::special;
 use super::rule::{Rule, Target};
 use crate::error::{Error, ErrorKind, Result};
@@ -49,7 +51,7 @@ impl Gate {
             let hint = format!(
                 "where that is meant, add `addresses = [\"{address}\"]` to the step's rule for this host"
             );
-            return Err(prohibited(target, address, what).hint(hint));
+            return Err(self.prohibit(target, address, (what, hint)));
         }
         let resource = target.resource();
         if let Some(what) = kind.filter(|_| self.has_policies)
@@ -59,17 +61,43 @@ impl Gate {
                 "where that is meant, a policy has to say so: allow `network:http` on `{resource}` with the \
                  condition that `network:address` is in `{address}`"
             );
-            return Err(prohibited(target, address, what).hint(hint));
+            return Err(self.prohibit(target, address, (what, hint)));
         }
+        let context =
+            context(target, Some(address)).map_err(|why| self.refuse(target, None, why))?;
         let host = Resource::parse(&resource, Action::NetworkHttp)?;
+        self.guard.grant::<act::NetworkHttp>(host, context)
+    }
+
+    /// Denies a request for a reason that is no statement's; to one address, where it was already looked up.
+    pub(super) fn refuse(&self, target: &Target, address: Option<IpAddr>, why: Error) -> Error {
+        // What cannot be told of a request may be the reason.
+        let context = context(target, address).unwrap_or_default();
+        let resource = target.resource();
         self.guard
-            .grant::<act::NetworkHttp>(host, context(target, address)?)
+            .refuse(Action::NetworkHttp, &resource, context, why)
+    }
+
+    /// Denies a request that cannot be read.
+    pub(super) fn refuse_unread(&self, uri: &Uri, why: Error) -> Error {
+        let authority = uri.authority().map_or("", |authority| authority.as_str());
+        let resource = format!("host:{authority}");
+        self.guard
+            .refuse(Action::NetworkHttp, &resource, Context::default(), why)
+    }
+
+    fn prohibit(&self, target: &Target, address: IpAddr, (what, hint): (&str, String)) -> Error {
+        let host = &target.host;
+        let message =
+            format!("`{target}` is denied: `{host}` is at {address}, which is special ({what})");
+        let why = Error::new(ErrorKind::Policy, message).hint(hint);
+        self.refuse(target, Some(address), why)
     }
 
     /// Whether it is allowed, but by no statement that grants for the sake of this address.
     fn allows_only_in_general(&self, target: &Target, address: IpAddr) -> Result<bool> {
         let decide = |address| {
-            let context = context(target, address)?;
+            let context = context(target, Some(address))?;
             let request = Request::new(Action::NetworkHttp, &target.resource(), context)?;
             Ok::<_, Error>(self.guard.snapshot().decide(&request))
         };
@@ -91,20 +119,16 @@ fn granting(decision: &Decision) -> impl Iterator<Item = &StatementRef> {
     layers.flat_map(|of| &of.statements)
 }
 
-fn context(target: &Target, address: IpAddr) -> Result<Context> {
+fn context(target: &Target, address: Option<IpAddr>) -> Result<Context> {
     let action = Action::NetworkHttp;
-    Context::default()
+    let context = Context::default()
         .with(action, "network:scheme", target.scheme())?
         .with(action, "network:port", &target.port.to_string())?
         .with(action, "network:method", &target.method)?
         .with(action, "network:path", &target.path)?
-        .with(action, "network:address", &address.to_string())?
-        .with(action, "network:tls", &target.tls.to_string())
-}
-
-fn prohibited(target: &Target, address: IpAddr, what: &str) -> Error {
-    let host = &target.host;
-    let message =
-        format!("`{target}` is denied: `{host}` is at {address}, which is special ({what})");
-    Error::new(ErrorKind::Policy, message).fact("resource", target.resource())
+        .with(action, "network:tls", &target.tls.to_string())?;
+    match address {
+        Some(address) => context.with(action, "network:address", &address.to_string()),
+        None => Ok(context),
+    }
 }

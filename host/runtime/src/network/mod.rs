@@ -7,13 +7,14 @@
 //! 3. the name is resolved, once, and *every* address that it has has to be allowed: special ones only where the rule
 //!    says so, all by the policies (see [`Gate`]);
 //! 4. the connection goes to one of these addresses. Connecting takes the proof of the decision;
-//! 5. headers from secrets are added, those of this rule alone, and the answer is read within the [`Caps`].
+//! 5. headers from secrets are added, those of this rule alone, and the answer is read within the [limits](crate::limits::HttpLimits).
 //!
-//! What is denied is told to [`Denials`] in full; who sent the request learns that it was denied, and no more.
+//! Whatever is denied, by whom ever, is in the audit, and the run's error tells it in full; who sent the request learns
+//! that it was denied, and no more.
 
 mod address;
 mod body;
-mod caps;
+mod budget;
 mod client;
 mod connect;
 mod failure;
@@ -29,10 +30,9 @@ mod tests;
 
 pub use address::{Range, special};
 pub use body::Answer;
-pub use caps::{Budget, Caps, Times};
-pub use client::{Client, Denials, Means};
+pub use budget::Budget;
+pub use client::{Client, Means};
 pub use connect::{Resolve, SystemResolver};
-pub use failure::Failure;
 pub use gate::Gate;
 pub use headers::HeaderSecrets;
 pub use probe::{Reached, probe};

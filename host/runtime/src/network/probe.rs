@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 
-use super::Failure;
 use super::address::special;
 use super::connect::{Resolve, Vetted, addresses, open, secure};
 use super::gate::Gate;
 use super::rule::Rule;
 use crate::error::{Error, Result};
+use crate::http::Failure;
 
 /// One stage on the way to a host.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use http::Uri;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::address::Range;
+use super::budget::URI_BYTES_MAX;
 use super::trust;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::{HeaderSecret, HttpRule, clip};
@@ -39,7 +40,7 @@ impl Target {
     /// # Errors
     ///
     /// `Policy` for everything that could be read in two ways.
-    pub(super) fn read(method: &str, uri: &Uri, uri_bytes: usize) -> Result<Self> {
+    pub(super) fn read(method: &str, uri: &Uri) -> Result<Self> {
         let odd = |what: &str, text: &str| {
             let message = format!("the request has {what}: `{}`", clip(text));
             Error::new(ErrorKind::Policy, message)
@@ -64,7 +65,7 @@ impl Target {
         };
         let path = path_and_query.split('?').next().unwrap_or("/");
         let is_plain = path_and_query.bytes().all(|byte| byte.is_ascii_graphic());
-        if path_and_query.len() > uri_bytes || !is_plain || !is_plain_path(path) {
+        if path_and_query.len() > URI_BYTES_MAX || !is_plain || !is_plain_path(path) {
             return Err(odd("a path in an odd form", &path_and_query));
         }
         let is_word = method.bytes().all(|byte| byte.is_ascii_uppercase());

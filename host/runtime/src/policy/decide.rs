@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use cedar_policy::{
     Authorizer, Context as CedarContext, Decision as CedarDecision, Entities, Entity, EntityUid,
-    Policy, PolicySet, PrincipalConstraint, Request as CedarRequest, ResourceConstraint,
-    RestrictedExpression,
+    PolicySet, Request as CedarRequest, RestrictedExpression,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +18,7 @@ use super::mask::Mask;
 use super::principal::Principal;
 use super::request::{Context, Request};
 use super::resource::Resource;
+use super::slices::{Slices, Targets, may_be_about, target_of, uids_of};
 use super::variables::Scope;
 use super::vocabulary::Action;
 use crate::error::{Error, Result};
@@ -105,6 +105,15 @@ impl Decision {
             allowed: (action.is_given() || granted && bounded) && !denied,
             layers,
             errors,
+        }
+    }
+
+    /// A denial by none of the layers, which were not asked.
+    pub(super) fn refused(why: &str) -> Self {
+        Self {
+            allowed: false,
+            layers: Vec::new(),
+            errors: vec![why.to_owned()],
         }
     }
 
@@ -267,8 +276,7 @@ impl Policies {
 #[derive(Clone, Debug, Default)]
 struct LayerPolicies {
     statements: Vec<StatementRef>,
-    /// By the entity that the resource has to be or to be in; under none, those about any.
-    slices: HashMap<Option<EntityUid>, PolicySet>,
+    policies: Slices,
 }
 
 /// What policies mean for one principal.
@@ -325,7 +333,7 @@ impl Snapshot {
             for (number, tree) in trees.into_iter().enumerate() {
                 let names_column = names_column(&tree);
                 let policy = cedar::policy(&format!("{at}.{number}"), tree)?;
-                if !may_be_about(&policy, &self.entity, &own) {
+                if !may_be_about(&policy, &self.entity.uid(), &own) {
                     continue;
                 }
                 let target = target_of(&policy);
@@ -335,10 +343,7 @@ impl Snapshot {
                         self.named_columns.insert(target.clone());
                     }
                 }
-                let slice = layer.slices.entry(target).or_default();
-                slice
-                    .add(policy)
-                    .map_err(|cause| Error::internal(cause.to_string()))?;
+                layer.policies.add(policy)?;
             }
         }
         Ok(())
@@ -411,8 +416,7 @@ const fn result(layer: Layer, verdict: Verdict) -> LayerResult {
 pub(super) struct Question {
     request: CedarRequest,
     entities: Entities,
-    /// What a policy's resource may be: any, the resource itself, and whatever it is in.
-    targets: Vec<Option<EntityUid>>,
+    targets: Targets,
 }
 
 impl Question {
@@ -457,30 +461,22 @@ impl Question {
 
 impl LayerPolicies {
     fn ask(&self, layer: Layer, question: &Question, errors: &mut Vec<String>) -> LayerResult {
-        let authorizer = Authorizer::new();
-        let (mut allowing, mut denying) = (Vec::new(), Vec::new());
-        for target in &question.targets {
-            let Some(policies) = self.slices.get(target) else {
-                continue;
-            };
-            let answer = authorizer.is_authorized(&question.request, policies, &question.entities);
-            let diagnostics = answer.diagnostics();
-            let reasons = diagnostics
-                .reason()
-                .filter_map(|id| statement_of(id.as_ref()));
-            match answer.decision() {
-                CedarDecision::Allow => allowing.extend(reasons),
-                CedarDecision::Deny => denying.extend(reasons),
-            }
-            for error in diagnostics.errors() {
-                errors.push(format!("{layer}: {error}"));
-            }
-        }
-        let (verdict, mut found) = match (denying.is_empty(), allowing.is_empty()) {
-            (false, _) => (Verdict::Denies, denying),
-            (true, false) => (Verdict::Allows, allowing),
+        let answer = self
+            .policies
+            .ask(&question.request, &question.entities, &question.targets);
+        errors.extend(
+            answer
+                .errors
+                .iter()
+                .map(|error| format!("{layer}: {error}")),
+        );
+        let (verdict, ids) = match (answer.denying.is_empty(), answer.allowing.is_empty()) {
+            (false, _) => (Verdict::Denies, answer.denying),
+            (true, false) => (Verdict::Allows, answer.allowing),
             (true, true) => (Verdict::NoMatch, Vec::new()),
         };
+        let ids = ids.iter().filter_map(|id| statement_of(id.as_ref()));
+        let mut found: Vec<usize> = ids.collect();
         found.sort_unstable();
         found.dedup();
         let statements = found.into_iter().filter_map(|at| self.statements.get(at));
@@ -530,32 +526,4 @@ fn resource_entity(resource: &Resource) -> Result<Entity> {
     let own = uid(resource.entity_type(), &resource.name)?;
     Entity::new(own, HashMap::from([("name".to_owned(), name)]), parents)
         .map_err(|cause| Error::internal(cause.to_string()))
-}
-
-/// The principal and whatever it is in.
-fn uids_of(entity: &Entity) -> HashSet<EntityUid> {
-    let (own, _, parents) = entity.clone().into_inner();
-    parents.into_iter().chain([own]).collect()
-}
-
-/// Whether the head of a policy leaves it open that it is about the principal.
-fn may_be_about(policy: &Policy, principal: &Entity, own: &HashSet<EntityUid>) -> bool {
-    match policy.principal_constraint() {
-        PrincipalConstraint::Any => true,
-        PrincipalConstraint::In(uid) | PrincipalConstraint::Eq(uid) => own.contains(&uid),
-        PrincipalConstraint::Is(ty) => principal.uid().type_name() == &ty,
-        PrincipalConstraint::IsIn(ty, uid) => {
-            principal.uid().type_name() == &ty && own.contains(&uid)
-        }
-    }
-}
-
-/// What the head of a policy says of resources.
-fn target_of(policy: &Policy) -> Option<EntityUid> {
-    match policy.resource_constraint() {
-        ResourceConstraint::In(uid)
-        | ResourceConstraint::Eq(uid)
-        | ResourceConstraint::IsIn(_, uid) => Some(uid),
-        ResourceConstraint::Any | ResourceConstraint::Is(_) => None,
-    }
 }

@@ -1,6 +1,6 @@
 //! Who asks the policies while a run goes on.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::audit::{Audit, Record, Unaudited};
 use super::decide::{Decision, Policies, Snapshot};
@@ -30,7 +30,7 @@ pub struct Guard {
 
 #[derive(Debug)]
 struct Shared {
-    snapshot: Snapshot,
+    snapshot: RwLock<Arc<Snapshot>>,
     audit: Arc<dyn Audit>,
     denials: Mutex<Vec<Error>>,
 }
@@ -42,7 +42,7 @@ impl Guard {
         let denials = Mutex::default();
         Self {
             shared: Arc::new(Shared {
-                snapshot,
+                snapshot: RwLock::new(Arc::new(snapshot)),
                 audit,
                 denials,
             }),
@@ -80,10 +80,24 @@ impl Guard {
         }
     }
 
-    /// The policies that decide.
+    /// The policies that decide at present. As long as they do, it is the same snapshot; see [`Arc::ptr_eq`].
     #[must_use]
-    pub fn snapshot(&self) -> &Snapshot {
-        &self.shared.snapshot
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        let current = self.shared.snapshot.read();
+        Arc::clone(&current.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has other policies decide whatever is asked from now on, of all clones. What was granted before is not taken
+    /// back: who remembers a decision has to see whether the snapshot is still the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`Policies::snapshot`]; the policies before then go on to decide.
+    pub fn replace(&self, policies: &Policies) -> Result<()> {
+        let next = Arc::new(policies.snapshot(self.snapshot().principal())?);
+        let current = self.shared.snapshot.write();
+        *current.unwrap_or_else(PoisonError::into_inner) = next;
+        Ok(())
     }
 
     /// Decides whether `A` is allowed on a resource, and proves it.
@@ -93,15 +107,16 @@ impl Guard {
     /// As [`Snapshot::grant`]; and where the decision cannot be kept.
     pub fn grant<A: Act>(&self, resource: Resource, context: Context) -> Result<Granted<A>> {
         let request = Request::on(A::ACTION, resource, context)?;
-        let mut decision = self.shared.snapshot.decide(&request);
+        let snapshot = self.snapshot();
+        let mut decision = snapshot.decide(&request);
         let reads = decision.allowed && A::ACTION == Action::ObjectGet;
-        if self.raw && reads && self.shared.snapshot.may_mask(&request.resource.above()) {
+        if self.raw && reads && snapshot.may_mask(&request.resource.above()) {
             decision.refuse(
                 "columns of what is in the folder may be masked, so that nothing in it is read as bytes",
             );
         }
-        self.record(&request, &decision)?;
-        let granted = self.shared.snapshot.prove(request, decision);
+        self.record(&snapshot, &request, &decision)?;
+        let granted = snapshot.prove(request, decision);
         granted.inspect_err(|error| self.keep(error))
     }
 
@@ -112,14 +127,31 @@ impl Guard {
     /// Fails where the decision cannot be kept.
     pub fn decide(&self, action: Action, resource: Resource, context: Context) -> Result<Decision> {
         let request = Request::on(action, resource, context)?;
-        let decision = self.shared.snapshot.decide(&request);
-        self.record(&request, &decision)?;
+        let snapshot = self.snapshot();
+        let decision = snapshot.decide(&request);
+        self.record(&snapshot, &request, &decision)?;
         Ok(decision)
     }
 
-    fn record(&self, request: &Request, decision: &Decision) -> Result<()> {
+    /// Denies something before the policies are asked, and records and keeps that as what they deny. `resource` may be in
+    /// a form that names nothing: that may be the reason. Returns `why`, or why it could not be recorded.
+    #[must_use]
+    pub fn refuse(&self, action: Action, resource: &str, context: Context, why: Error) -> Error {
+        let request = Request::refused(action, resource, context);
+        let snapshot = self.snapshot();
+        let recorded = self.record(&snapshot, &request, &Decision::refused(why.message()));
+        let why = why
+            .fact("principal", snapshot.principal())
+            .fact("action", action)
+            .fact("resource", &request.resource);
+        let error = recorded.err().unwrap_or(why);
+        self.keep(&error);
+        error
+    }
+
+    fn record(&self, snapshot: &Snapshot, request: &Request, decision: &Decision) -> Result<()> {
         self.shared.audit.record(&Record {
-            principal: self.shared.snapshot.principal(),
+            principal: snapshot.principal(),
             step: self.step.as_deref(),
             request,
             decision,

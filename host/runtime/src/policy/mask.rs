@@ -6,7 +6,6 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::resource::Resource;
-use super::vocabulary::Action;
 
 /// Before the name of the secret that values are hashed with.
 const HASH: &str = "hash:";
@@ -29,8 +28,7 @@ impl Mask {
             ("hide", _) => Ok(Self::Hide),
             ("null", _) => Ok(Self::Null),
             (_, Some(secret)) => {
-                Resource::parse(&format!("secret:{secret}"), Action::SecretUse)
-                    .map_err(|error| error.message().to_owned())?;
+                Resource::secret(secret).map_err(|error| error.message().to_owned())?;
                 Ok(Self::Hash(secret.to_owned()))
             }
             (_, None) => Err(format!(

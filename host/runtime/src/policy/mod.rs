@@ -10,8 +10,8 @@
 //! allowed = granted and bounded and not denied
 //! ```
 //!
-//! Columns are given with the object that they are in, and only taken away: for `column:read`, `allowed = not denied`,
-//! and a statement that denies it may leave a [`Mask`] of the column.
+//! Columns are given with the object that they are in, and messages with the run; both are only taken away: for
+//! `column:read` and `log:write`, `allowed = not denied`. A statement that denies a column may leave a [`Mask`] of it.
 //!
 //! What a decision allows is a [`Granted`], which only this module makes: code that demands one cannot be reached
 //! without a decision. Statements are compiled to Cedar and decided by it; no other module knows of that.
@@ -33,6 +33,7 @@ mod principal;
 mod request;
 mod resource;
 mod rule;
+mod slices;
 mod statement;
 mod suggest;
 mod variables;

@@ -161,6 +161,24 @@ impl Request {
         })
     }
 
+    /// What was not even decided about, to be told. Nothing is granted by it, so that its resource may be in any form.
+    pub(super) fn refused(action: Action, resource: &str, context: Context) -> Self {
+        let malformed = |_| {
+            let prefix = format!("{}:", action.kind().as_str());
+            let name = resource.strip_prefix(&prefix).unwrap_or(resource);
+            Resource {
+                kind: action.kind(),
+                name: clip(name),
+                folder: action.takes_folder(),
+            }
+        };
+        Self {
+            action,
+            resource: Resource::parse(resource, action).unwrap_or_else(malformed),
+            context,
+        }
+    }
+
     /// What is wanted.
     #[must_use]
     pub const fn action(&self) -> Action {

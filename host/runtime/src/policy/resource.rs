@@ -29,6 +29,15 @@ pub struct Resource {
 type Flaw = String;
 
 impl Resource {
+    /// The secret of a name.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it is no name.
+    pub fn secret(name: &str) -> Result<Self> {
+        Self::parse(&format!("secret:{name}"), Action::SecretUse)
+    }
+
     /// Reads what `action` is to act on, such as `s3://raw/sales/x.csv`. Listing takes a folder, with or without a
     /// slash at its end.
     ///

@@ -118,10 +118,10 @@ impl fmt::Display for Action {
 }
 
 impl Action {
-    /// Whether it comes with another: columns with their object. Statements only take it away.
+    /// Whether it comes with another: columns with their object, messages with the run. Statements only take it away.
     #[must_use]
     pub const fn is_given(self) -> bool {
-        matches!(self, Self::ColumnRead)
+        matches!(self, Self::ColumnRead | Self::LogWrite)
     }
 
     /// Whether it acts on a folder, not on one object in it.

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 pub(super) use self::http::trusting;
 use self::objects::StepObjects;
 pub(super) use self::secrets::{Redactor, Vault, fetch};
+use super::held::Held;
 use crate::error::Result;
 use crate::network::{Budget, StandIn};
 use crate::policy::{Action, Context, Guard, Resource, act};
@@ -22,6 +23,7 @@ use crate::storage::{SideObjects, Stores};
 /// What all steps of a run share.
 pub(super) struct Reach<'a> {
     pub(super) guard: &'a Guard,
+    pub(super) held: &'a Held,
     pub(super) stores: &'a Stores,
     pub(super) side: &'a Arc<SideObjects>,
     pub(super) vault: &'a Arc<Vault>,
@@ -59,11 +61,13 @@ pub(super) async fn access(
     let declared = &step.access;
     if declared.clock == WallClock::Real {
         let clock = Resource::parse("clock:wall", Action::ClockRead)?;
-        guard.grant::<act::ClockRead>(clock, Context::default())?;
+        let held = reach.held;
+        held.grant::<act::ClockRead>(&guard, clock, Context::default())?;
     }
     if declared.random == Numbers::Real {
         let random = Resource::parse("random:secure", Action::RandomRead)?;
-        guard.grant::<act::RandomRead>(random, Context::default())?;
+        let held = reach.held;
+        held.grant::<act::RandomRead>(&guard, random, Context::default())?;
     }
     let mut access = Access {
         clock: declared.clock == WallClock::Real,
@@ -75,7 +79,7 @@ pub(super) async fn access(
         access.objects = Some(Arc::new(StepObjects::open(step, &guard, reach, logs)?));
     }
     if !declared.secrets.is_empty() {
-        let readable = secrets::Readable::new(step, guard.clone(), reach.vault);
+        let readable = secrets::Readable::new(step, guard.clone(), reach.vault, logs);
         access.secrets = Some(Arc::new(readable));
     }
     if !declared.http.is_empty() {

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::Options;
 use super::access::{self, Reach, Vault};
 use super::execute::guard;
+use super::held::Held;
 use crate::error::{Error, Result};
-use crate::network::{Budget, Caps};
+use crate::limits::HttpLimits;
+use crate::network::Budget;
 use crate::sandbox::{Access, LogSink, Offers};
 use crate::spec::Application;
 use crate::storage::{Meter, SideObjects, Stores};
@@ -24,19 +26,20 @@ pub async fn reach(application: &Application, options: &Options) -> Result<(Offe
     let guard = guard(application, options)?;
     let vault = Vault::open(application, options, &guard, &BTreeSet::new()).await?;
     let meter = Arc::new(Meter::default());
-    let caps = Caps {
+    let limits = HttpLimits {
         requests: u64::MAX,
-        ..Caps::default()
+        ..application.limits.http.clone()
     };
     let reach = Reach {
         stores: &Stores::new(options.environment.clone(), meter, guard.clone()),
         guard: &guard,
+        held: &Held::default(),
         side: &Arc::new(SideObjects::new(application.limits.objects)),
         written: &Arc::default(),
         vault: &Arc::new(vault),
         bytes_max: application.limits.output_bytes,
         has_policies: options.policies.is_some(),
-        budget: &Arc::new(Budget::new(caps)),
+        budget: &Arc::new(Budget::new(limits)),
         stand_in: options.stand_in.as_ref(),
     };
     let logs: Arc<dyn LogSink> = options.progress.logs().of(&step.name);

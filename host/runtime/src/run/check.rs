@@ -85,7 +85,7 @@ pub fn check(application: &Application, options: &Options) -> Result<Check> {
     let mut checked = Vec::new();
     let mut lacking: Vec<(Layer, Use)> = Vec::new();
     for need in &needs {
-        let (request, decision) = decide(snapshot, need)?;
+        let (request, decision) = decide(&snapshot, need)?;
         let missing = decision.missing();
         let found = CheckedNeed {
             why: need.why.clone(),
@@ -99,7 +99,7 @@ pub fn check(application: &Application, options: &Options) -> Result<Check> {
             advice: if need.optional {
                 Vec::new()
             } else {
-                advice(snapshot, &request, decision)
+                advice(&snapshot, &request, decision)
             },
         };
         if found.is_fault() {

@@ -1,20 +1,22 @@
 //! The way of a run from its application to its commit.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 
 use super::access::{self, Reach, Vault};
-use super::masks::{self, Masks};
+use super::held::Held;
+use super::masks::{Folders, Masks};
 use super::open::{files_of, with_schema};
 use super::summary::{FileSummary, StepSummary, Summary};
 use super::{Options, needs, plugin_bytes, threads};
 use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
-use crate::network::{Budget, Caps};
+use crate::network::Budget;
 use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
@@ -33,6 +35,9 @@ pub(super) struct Execution {
     engine: Engine,
     sandbox: Sandbox,
     guard: Guard,
+    /// Policies that may come to decide in place of those that do.
+    changes: Mutex<Option<Receiver<Policies>>>,
+    held: Arc<Held>,
     stores: Stores,
     /// What transforms write beside the output.
     side: Arc<SideObjects>,
@@ -62,9 +67,11 @@ impl Execution {
             sandbox: sandbox(&options, &application.limits.compile)?,
             stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
             guard,
+            changes: Mutex::new(options.policies.clone()),
+            held: Arc::default(),
             side: Arc::new(SideObjects::new(application.limits.objects)),
             written: Arc::default(),
-            budget: Arc::new(Budget::new(Caps::default())),
+            budget: Arc::new(Budget::new(application.limits.http.clone())),
             stop: Arc::default(),
             started: Instant::now(),
             application,
@@ -83,7 +90,10 @@ impl Execution {
             Err(error) => {
                 side.abort().await;
                 // What a transform was denied is most likely why the run failed, whatever the transform made of it.
-                let denials = guard.take_denials().into_iter();
+                let mut denials = guard.take_denials();
+                let all = error.to_string();
+                denials.retain(|denial| !all.contains(denial.message()));
+                let denials = denials.into_iter();
                 let error = denials.fold(error, |error, denial| error.hint(told(&denial)));
                 Err(logs.clean_error(error))
             }
@@ -185,6 +195,7 @@ impl Execution {
             let logs = self.options.progress.logs().of(&step.name);
             let reach = Reach {
                 guard: &self.guard,
+                held: &self.held,
                 stores: &self.stores,
                 side: &self.side,
                 vault: &vault,
@@ -194,9 +205,11 @@ impl Execution {
                 budget: &self.budget,
                 stand_in: self.options.stand_in.as_ref(),
             };
+            let log_bytes = self.application.limits.guest.log_bytes;
+            let said = self.options.progress.logs();
             let watch = Watch {
                 access: access::access(step, &reach, &logs).await?,
-                logs,
+                logs: said.asking(&step.name, &self.guard, log_bytes),
                 cancel: self.cancelled(),
                 profile: profile.map(|profile| profile.step(&step.name)),
             };
@@ -213,12 +226,16 @@ impl Execution {
         for (index, input) in application.inputs.iter().enumerate() {
             let mut files = files_of(&self.stores, &input.name, &input.uri).await?;
             bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
-            let folders = masks::folders(guard, &files, &self.options.environment)?;
-            files.discreet = !folders.is_empty();
+            let folders = Folders::of(&files, &self.options.environment)?;
+            files.discreet = !folders.masked(guard)?.is_empty();
             let discreet = guard.snapshot().denies_columns();
             let input = with_schema(&self.stores, input.clone(), discreet).await?;
             let input = self.engine.open(index, &input, &files).await?;
-            let masks = Masks::decide(guard, &folders, &input.columns())?;
+            let columns = input.columns();
+            let masks = Masks::decide(guard, &folders, &columns)?;
+            let (asking, before) = (guard.clone(), masks.clone());
+            let again = move || before.still(&Masks::decide(&asking, &folders, &columns)?);
+            self.held.keep(again);
             opened.push((input, masks));
         }
         let total = &self.options.progress.bytes_total;
@@ -228,10 +245,11 @@ impl Execution {
             .flat_map(|(_, masks)| masks.secrets())
             .collect();
         let vault = Vault::open(application, &self.options, guard, &hashing).await?;
-        self.options.progress.logs().redact(vault.redactor());
         let masked = opened
             .into_iter()
-            .map(|(input, masks)| input.scan(&masks.ready(application, guard, &vault)?))
+            .map(|(input, masks)| {
+                input.scan(&masks.ready(application, guard, &self.held, &vault)?)
+            })
             .collect::<Result<_>>()?;
         Ok((masked, Arc::new(vault)))
     }
@@ -312,6 +330,7 @@ impl Execution {
     }
 
     fn check_limits(&self) -> Result<()> {
+        self.follow()?;
         if self.options.progress.is_cancelled() {
             return Err(Error::new(ErrorKind::Cancelled, "the run was cancelled"));
         }
@@ -320,6 +339,23 @@ impl Execution {
             return Ok(());
         }
         Err(Error::limit_key("wall_time", format!("{limit:?}")))
+    }
+
+    /// Has those policies decide that there are by now, also about what was decided for the whole run.
+    fn follow(&self) -> Result<()> {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(changes) = changes.as_mut() else {
+            return Ok(());
+        };
+        // Whoever sent them may be gone, and what was sent last goes on to decide.
+        if !changes.has_changed().unwrap_or_default() {
+            return Ok(());
+        }
+        let given = changes.borrow_and_update().clone();
+        let bounded = policies(&self.application, &self.options, Some(&given))?;
+        self.guard.replace(&bounded)?;
+        let still = self.held.again();
+        still.context("the policies have changed since the run began")
     }
 
     fn tell(&self, plan: &Planned, rows_out: &AtomicU64) {
@@ -346,6 +382,10 @@ impl Execution {
         }
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
+        if let Err(error) = self.follow() {
+            drop(staging.abort().await);
+            return Err(error);
+        }
         self.publish(staging, finished, rows_out).await?;
         Ok(self.summary(files, rows_out, &written.plan))
     }
@@ -433,14 +473,25 @@ pub(super) fn guard(application: &Application, options: &Options) -> Result<Guar
         submitter: options.submitter.clone(),
         tags: application.tags.clone(),
     })?;
-    let needs = needs(application, |uri| canonical(uri, &options.environment))?;
-    let declared = PolicyFile::declared(&application.name, &needs);
-    let policies = match &options.policies {
-        Some(policies) => policies.with(declared),
-        None => Policies::new(vec![PolicyFile::unwritten(&application.name), declared]),
-    };
+    let given = options.policies.as_ref();
+    let given = given.map(|given| given.borrow().clone());
+    let policies = policies(application, options, given.as_ref())?;
     let snapshot = policies.snapshot(&principal)?;
     Ok(Guard::new(snapshot, Arc::clone(&options.audit)))
+}
+
+/// The policies that were given, if any were, bounded by what the application declares.
+fn policies(
+    application: &Application,
+    options: &Options,
+    given: Option<&Policies>,
+) -> Result<Policies> {
+    let needs = needs(application, |uri| canonical(uri, &options.environment))?;
+    let declared = PolicyFile::declared(&application.name, &needs);
+    Ok(match given {
+        Some(given) => given.with(declared),
+        None => Policies::new(vec![PolicyFile::unwritten(&application.name), declared]),
+    })
 }
 
 fn source(inputs: &[LogicalPlan], steps: &[LogicalPlan], from: Source) -> Result<LogicalPlan> {

@@ -1,11 +1,14 @@
 //! Gathers what the transforms of a run say, up to a bound.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::thread;
 
 use super::LogLine;
 use super::access::Redactor;
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::policy::{Action, Context, Guard, Resource, Snapshot};
 use crate::sandbox::{Level, LogSink};
 
 /// Messages that a run keeps. Each instance is bounded already, but a run may have many.
@@ -16,7 +19,7 @@ const LINES_MAX: usize = 10_000;
 pub(super) struct Logs {
     lines: Arc<Mutex<Vec<LogLine>>>,
     /// What must not be shown; nothing before the run has its secrets.
-    redactor: Arc<OnceLock<Redactor>>,
+    redactor: Arc<RwLock<Redactor>>,
 }
 
 impl std::fmt::Debug for Logs {
@@ -26,7 +29,7 @@ impl std::fmt::Debug for Logs {
 }
 
 impl Logs {
-    /// Where the guests of `step` write to.
+    /// Where the host writes what it has to say of `step`.
     pub(super) fn of(&self, step: &str) -> Arc<dyn LogSink> {
         Arc::new(StepLogs {
             step: step.to_owned(),
@@ -34,27 +37,41 @@ impl Logs {
         })
     }
 
-    /// From now on, hides secrets.
-    pub(super) fn redact(&self, redactor: Redactor) {
-        drop(self.redactor.set(redactor));
+    /// Where the guests of `step` write to, up to `bytes` each; `guard` decides whether they may.
+    pub(super) fn asking(&self, step: &str, guard: &Guard, bytes: u64) -> Arc<dyn LogSink> {
+        Arc::new(GuestLogs {
+            logs: self.of(step),
+            guard: guard.of_step(step),
+            bytes,
+            decided: Mutex::default(),
+        })
+    }
+
+    /// From now on, hides a secret.
+    pub(super) fn hide(&self, value: &str) {
+        let mut redactor = self
+            .redactor
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        redactor.add(value);
+    }
+
+    fn redactor(&self) -> RwLockReadGuard<'_, Redactor> {
+        self.redactor.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An error without secrets; what caused it is left out where there are any, since its text is not ours.
     pub(super) fn clean_error(&self, error: Error) -> Error {
-        match self.redactor.get() {
-            Some(redactor) if !redactor.is_empty() => {
-                error.map_texts(|text| redactor.clean(text).into_owned())
-            }
-            _ => error,
+        let redactor = self.redactor();
+        if redactor.is_empty() {
+            return error;
         }
+        error.map_texts(|text| redactor.clean(text).into_owned())
     }
 
     /// A text without secrets.
     pub(super) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.redactor.get() {
-            Some(redactor) => redactor.clean(text),
-            None => Cow::Borrowed(text),
-        }
+        self.redactor().clean(text)
     }
 
     pub(super) fn take(&self) -> Vec<LogLine> {
@@ -62,7 +79,6 @@ impl Logs {
     }
 }
 
-#[derive(Debug)]
 struct StepLogs {
     step: String,
     logs: Logs,
@@ -82,5 +98,57 @@ impl LogSink for StepLogs {
                 message: self.logs.clean(message).into_owned(),
             });
         }
+    }
+}
+
+/// The messages of the guests of a step.
+struct GuestLogs {
+    logs: Arc<dyn LogSink>,
+    guard: Guard,
+    bytes: u64,
+    /// What was decided of each level, and by which policies.
+    decided: Mutex<BTreeMap<Level, (Arc<Snapshot>, bool)>>,
+}
+
+impl GuestLogs {
+    fn decide(&self, level: Level) -> Result<bool> {
+        let action = Action::LogWrite;
+        let context = Context::default()
+            .with(action, "log:level", level.as_str())?
+            .with(action, "log:bytes", &self.bytes.to_string())?;
+        let run = Resource::parse("log:run", action)?;
+        let decision = self.guard.decide(action, run, context)?;
+        if let Some(statement) = decision.determining().first().filter(|_| !decision.allowed) {
+            let message = format!(
+                "messages of level `{}` are dropped: statement {statement} denies them",
+                level.as_str()
+            );
+            self.logs.log(Level::Warn, &message);
+        }
+        Ok(decision.allowed)
+    }
+}
+
+impl LogSink for GuestLogs {
+    fn log(&self, level: Level, message: &str) {
+        self.logs.log(level, message);
+    }
+
+    fn takes(&self, level: Level) -> bool {
+        let snapshot = self.guard.snapshot();
+        let mut decided = self.decided.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((by, takes)) = decided.get(&level)
+            && Arc::ptr_eq(by, &snapshot)
+        {
+            return *takes;
+        }
+        // A guest may be on a stack of its own, on which nothing can be decided; see `Guard`.
+        let takes = thread::scope(|scope| {
+            let deciding = thread::Builder::new().spawn_scoped(scope, || self.decide(level));
+            let decision = deciding.map(thread::ScopedJoinHandle::join);
+            matches!(decision, Ok(Ok(Ok(true))))
+        });
+        decided.insert(level, (snapshot, takes));
+        takes
     }
 }

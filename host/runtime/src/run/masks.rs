@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::access::Vault;
+use super::held::Held;
 use crate::engine::{ColumnMask, Files, HashKey};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::policy::{Action, Context, Guard, Mask, Resource, act};
@@ -13,37 +14,52 @@ use crate::storage::canonical;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Masks(BTreeMap<String, Mask>);
 
-/// The folders in which files of an input lie and whose columns may be masked.
-///
-/// # Errors
-///
-/// Fails where a folder is so deep, or its name so long, that nothing can be decided about it.
-pub(super) fn folders(
-    guard: &Guard,
-    files: &Files,
-    environment: &BTreeMap<String, String>,
-) -> Result<Vec<Resource>> {
-    let snapshot = guard.snapshot();
-    if !snapshot.denies_columns() {
-        return Ok(Vec::new());
-    }
-    let root = canonical(&Uri::parse(&files.origin, None)?, environment);
-    let mut keys = BTreeSet::new();
-    for object in &files.objects {
-        let key = object.location.as_ref();
-        keys.insert(key.rsplit_once('/').map_or("", |(folder, _)| folder));
-    }
-    let mut folders = Vec::new();
-    for key in keys {
-        let above = root.path().trim_matches('/');
-        let names = [above, key].into_iter().filter(|name| !name.is_empty());
-        let key = names.collect::<Vec<_>>().join("/");
-        let folder = Resource::folder(&root, &key)?;
-        if snapshot.may_mask(&folder) {
-            folders.push(folder);
+/// The folders in which files of an input lie.
+#[derive(Debug)]
+pub(super) struct Folders {
+    root: Uri,
+    keys: BTreeSet<String>,
+}
+
+impl Folders {
+    /// # Errors
+    ///
+    /// Fails only by a bug.
+    pub(super) fn of(files: &Files, environment: &BTreeMap<String, String>) -> Result<Self> {
+        let root = canonical(&Uri::parse(&files.origin, None)?, environment);
+        let mut below = BTreeSet::new();
+        for object in &files.objects {
+            let key = object.location.as_ref();
+            below.insert(key.rsplit_once('/').map_or("", |(folder, _)| folder));
         }
+        let above = root.path().trim_matches('/');
+        let full = |key| {
+            let names = [above, key].into_iter().filter(|name| !name.is_empty());
+            names.collect::<Vec<_>>().join("/")
+        };
+        let keys = below.into_iter().map(full).collect();
+        Ok(Self { root, keys })
     }
-    Ok(folders)
+
+    /// Those whose columns may be masked.
+    ///
+    /// # Errors
+    ///
+    /// Fails where a folder is so deep, or its name so long, that nothing can be decided about it.
+    pub(super) fn masked(&self, guard: &Guard) -> Result<Vec<Resource>> {
+        let snapshot = guard.snapshot();
+        let mut masked = Vec::new();
+        if !snapshot.denies_columns() {
+            return Ok(masked);
+        }
+        for key in &self.keys {
+            let folder = Resource::folder(&self.root, key)?;
+            if snapshot.may_mask(&folder) {
+                masked.push(folder);
+            }
+        }
+        Ok(masked)
+    }
 }
 
 impl Masks {
@@ -51,13 +67,14 @@ impl Masks {
     ///
     /// # Errors
     ///
-    /// Fails where a name is none that can be decided about, and where a decision cannot be kept.
-    pub(super) fn decide(guard: &Guard, folders: &[Resource], columns: &[String]) -> Result<Self> {
+    /// As [`Folders::masked`]; and where a name is none that can be decided about, or a decision cannot be kept.
+    pub(super) fn decide(guard: &Guard, folders: &Folders, columns: &[String]) -> Result<Self> {
+        let folders = folders.masked(guard)?;
         let mut masks = BTreeMap::new();
         for column in columns {
             let asking = || format!("ask whether the column `{column}` may be read");
             let mut found = Vec::new();
-            for folder in folders {
+            for folder in &folders {
                 let action = Action::ColumnRead;
                 let context = Context::default().with(action, "column:name", column);
                 let context = context.with_context(asking)?;
@@ -68,6 +85,24 @@ impl Masks {
             masks.extend(strictest.map(|mask| (column.clone(), mask)));
         }
         Ok(Self(masks))
+    }
+
+    /// Whether these leave no more of any column than `now`, which was decided since.
+    ///
+    /// # Errors
+    ///
+    /// `Policy` with the first column that is to be masked otherwise.
+    pub(super) fn still(&self, now: &Self) -> Result<()> {
+        for (column, mask) in &now.0 {
+            let before = self.0.get(column);
+            let strictest = Mask::strictest(before.cloned().into_iter().chain([mask.clone()]));
+            if before != strictest.as_ref() {
+                let message = format!("`{column}` may no longer be read as it is being read");
+                let error = Error::new(ErrorKind::Policy, message);
+                return Err(error.hint("start the run again"));
+            }
+        }
+        Ok(())
     }
 
     /// The secrets that values are hashed with.
@@ -87,19 +122,20 @@ impl Masks {
         &self,
         application: &Application,
         guard: &Guard,
+        held: &Held,
         vault: &Vault,
     ) -> Result<BTreeMap<String, ColumnMask>> {
         let mut keys = BTreeMap::new();
         for secret in self.secrets() {
             let using = || format!("hash columns with the secret `{secret}`");
-            let resource = Resource::parse(&format!("secret:{secret}"), Action::SecretUse)?;
-            guard
-                .grant::<act::SecretUse>(resource, Context::default())
+            let resource = Resource::secret(secret)?;
+            held.grant::<act::SecretUse>(guard, resource, Context::default())
                 .with_context(using)?;
-            let value = vault
-                .get(secret)
-                .ok_or_else(|| missing(application, secret));
-            let key = HashKey::new(secret, value.with_context(using)?.as_bytes())?;
+            if !application.secrets.contains_key(secret) {
+                return Err(missing(application, secret)).with_context(using);
+            }
+            let value = vault.get(secret).with_context(using)?;
+            let key = HashKey::new(secret, value.as_bytes())?;
             keys.insert(secret, key);
         }
         let ready = |mask: &Mask| match mask {

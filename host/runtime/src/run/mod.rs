@@ -4,6 +4,7 @@ mod access;
 mod alone;
 mod check;
 mod execute;
+mod held;
 mod logs;
 mod masks;
 mod needs;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use futures::TryStreamExt;
+use tokio::sync::watch::Receiver;
 
 use self::execute::Execution;
 use self::open::{files_of, with_schema};
@@ -25,7 +27,7 @@ use crate::engine::{Engine, Files};
 use crate::error::{Result, ResultExt};
 use crate::limits::{Limits, PLUGIN_BYTES_MAX};
 use crate::network::StandIn;
-use crate::policy::{Audit, Guard, Policies};
+use crate::policy::{Audit, Guard, Policies, Unaudited};
 use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
@@ -47,8 +49,9 @@ pub struct Options {
     pub submitter: String,
     /// Where the application belongs, as policies know it; may be empty.
     pub compartment: String,
-    /// What runs may do. Without any, a run may do what its application declares.
-    pub policies: Option<Policies>,
+    /// What runs may do. Without any, a run may do what its application declares. Those that are sent while it goes on
+    /// decide about whatever it does from then on.
+    pub policies: Option<Receiver<Policies>>,
     /// Whether programs may be run that an application names for its secrets.
     pub commands: bool,
     /// Who is told each decision.
@@ -67,6 +70,28 @@ pub struct Options {
     pub stand_in: Option<Arc<StandIn>>,
     /// What an observer may watch, and cancel the run by.
     pub progress: Arc<Progress>,
+}
+
+impl Options {
+    /// Nobody in particular runs something, without policies, programs for secrets, and an audit.
+    #[must_use]
+    pub fn new(run_id: String, sandbox: SandboxConfig) -> Self {
+        Self {
+            run_id,
+            submitter: String::new(),
+            compartment: String::new(),
+            policies: None,
+            commands: false,
+            audit: Arc::new(Unaudited),
+            environment: BTreeMap::new(),
+            sandbox,
+            threads: 0,
+            explain: false,
+            profile: None,
+            stand_in: None,
+            progress: Arc::default(),
+        }
+    }
 }
 
 /// Executes `application` and commits its output.

@@ -34,7 +34,7 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
             needs.file(uri, &format!("secret {name}"))?;
         }
         // A policy may have columns hashed with it.
-        let secret = Resource::parse(&format!("secret:{name}"), Action::SecretUse)?;
+        let secret = Resource::secret(name)?;
         needs.list.push(Need {
             optional: true,
             ..Need::one(Action::SecretUse, secret, "masks of columns")
@@ -42,7 +42,7 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
     }
     needs.output(&application.output.uri, application.output.mode)?;
     let log = Resource::parse("log:run", Action::LogWrite)?;
-    // Nobody is asked for messages yet.
+    // Messages that are refused are dropped, and the run goes on.
     needs.list.push(Need {
         optional: true,
         ..Need::one(Action::LogWrite, log, "messages")
@@ -126,7 +126,7 @@ impl Needs<'_> {
         }
         for header in &rule.headers {
             let action = Action::SecretUse;
-            let secret = Resource::parse(&format!("secret:{}", header.secret), action)?;
+            let secret = Resource::secret(&header.secret)?;
             let context = Context::default().with(action, "secret:host", &rule.host)?;
             let need = Need::one(action, secret, why);
             self.list.push(Need { context, ..need });

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::LogLine;
 use super::logs::Logs;
+use crate::sandbox::Level;
 
 /// How far a run is, and the switch that cancels it.
 #[derive(Debug, Default)]
@@ -24,6 +25,11 @@ impl Progress {
     /// Takes what the transforms have said so far, oldest first; also after the run failed.
     pub fn take_logs(&self) -> Vec<LogLine> {
         self.logs.take()
+    }
+
+    /// Adds a warning of the host's to what the transforms say; `from` stands in the place of the step.
+    pub fn warn(&self, from: &str, message: &str) {
+        self.logs.of(from).log(Level::Warn, message);
     }
 
     pub(super) const fn logs(&self) -> &Logs {

@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,6 +12,8 @@ use http_body_util::BodyExt as _;
 use hyper::body::Body;
 use tokio::runtime::Handle;
 use wasmtime_wasi_http::WasiBody;
+
+use crate::http::{Failure, Times};
 
 /// Which interfaces beyond columns and messages are linked. Another one that a component imports is refused when it is
 /// loaded.
@@ -155,17 +156,6 @@ pub trait Secrets: Send + Sync {
 /// A request of a guest, with its body as it comes.
 pub type HttpRequest = http::Request<WasiBody>;
 
-/// How long a guest wants to wait at most; see `network::Times`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct HttpTimes {
-    /// Until there is a connection.
-    pub connect: Option<Duration>,
-    /// Until the answer's headers are there.
-    pub first_byte: Option<Duration>,
-    /// Between two pieces of its body.
-    pub between_bytes: Option<Duration>,
-}
-
 /// An answer, with its body as it comes.
 #[derive(Debug)]
 pub struct HttpAnswer(pub(super) http::Response<WasiBody>);
@@ -175,47 +165,10 @@ impl HttpAnswer {
     #[must_use]
     pub fn new<B>(response: http::Response<B>) -> Self
     where
-        B: Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<HttpError>,
+        B: Body<Data = Bytes, Error = Failure> + Send + 'static,
     {
-        Self(response.map(|body| {
-            let body = body.map_err(|error| error.into().into());
-            body.boxed_unsync()
-        }))
+        Self(response.map(|body| body.map_err(Into::into).boxed_unsync()))
     }
-}
-
-/// Why there is no answer, or why it ended; the guest gets the error code of `wasi:http` that is nearest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HttpError {
-    /// Not declared, refused by a policy, or above what the run may send.
-    Denied,
-    /// The name has no address.
-    Name,
-    /// Nobody can be reached.
-    Refused,
-    /// No connection came about in time.
-    ConnectTimeout,
-    /// No connection of the run became free in time.
-    Connections,
-    /// The server's certificate was refused.
-    Certificate,
-    /// TLS failed.
-    Tls,
-    /// The server did not answer in time.
-    ReadTimeout,
-    /// The connection ended.
-    Ended,
-    /// Somebody broke the rules of HTTP.
-    Protocol,
-    /// The request is larger than so many bytes.
-    RequestBody(u64),
-    /// The request has trailers.
-    RequestTrailers,
-    /// The answer's headers are too many or too large.
-    ResponseHead,
-    /// The answer is larger than so many bytes.
-    ResponseBody(u64),
 }
 
 /// Sends the requests of a step.
@@ -228,6 +181,6 @@ pub trait Outgoing: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`HttpError`].
-    async fn send(&self, request: HttpRequest, times: HttpTimes) -> Result<HttpAnswer, HttpError>;
+    /// As [`Failure`].
+    async fn send(&self, request: HttpRequest, times: Times) -> Result<HttpAnswer, Failure>;
 }

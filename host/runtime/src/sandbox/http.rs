@@ -29,10 +29,11 @@ use wasmtime_wasi_http::{
     WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use super::access::{HttpAnswer, HttpError, HttpTimes, Outgoing};
+use super::access::{HttpAnswer, Outgoing};
 use super::logs::{SharedLogs, Stream};
 use super::state::State;
 use super::wasi;
+use crate::http::{Failure, Times};
 
 /// The package.
 pub(super) const PACKAGE: &str = "wasi:http";
@@ -122,7 +123,7 @@ impl WasiHttpHooks for Hooks {
     ) -> Box<dyn Future<Output = Result<Sent, WasiError>> + Send> {
         let outgoing = self.0.clone();
         let options = options.unwrap_or_default();
-        let times = HttpTimes {
+        let times = Times {
             connect: options.connect_timeout,
             first_byte: options.first_byte_timeout,
             between_bytes: options.between_bytes_timeout,
@@ -143,23 +144,23 @@ type Sent = (
     Box<dyn Future<Output = Result<(), WasiError>> + Send>,
 );
 
-impl From<HttpError> for WasiError {
-    fn from(error: HttpError) -> Self {
-        match error {
-            HttpError::Denied => Self::HttpRequestDenied,
-            HttpError::Name => Self::DestinationNotFound,
-            HttpError::Refused => Self::ConnectionRefused,
-            HttpError::ConnectTimeout => Self::ConnectionTimeout,
-            HttpError::Connections => Self::ConnectionLimitReached,
-            HttpError::Certificate => Self::TlsCertificateError,
-            HttpError::Tls => Self::TlsProtocolError,
-            HttpError::ReadTimeout => Self::ConnectionReadTimeout,
-            HttpError::Ended => Self::ConnectionTerminated,
-            HttpError::Protocol => Self::HttpProtocolError,
-            HttpError::RequestBody(most) => Self::HttpRequestBodySize(Some(most)),
-            HttpError::RequestTrailers => Self::HttpRequestTrailerSectionSize(Some(0)),
-            HttpError::ResponseHead => Self::HttpResponseHeaderSectionSize(None),
-            HttpError::ResponseBody(most) => Self::HttpResponseBodySize(Some(most)),
+impl From<Failure> for WasiError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Denied => Self::HttpRequestDenied,
+            Failure::Name => Self::DestinationNotFound,
+            Failure::Refused => Self::ConnectionRefused,
+            Failure::ConnectTimeout => Self::ConnectionTimeout,
+            Failure::Connections => Self::ConnectionLimitReached,
+            Failure::Certificate => Self::TlsCertificateError,
+            Failure::Tls => Self::TlsProtocolError,
+            Failure::ReadTimeout => Self::ConnectionReadTimeout,
+            Failure::Ended => Self::ConnectionTerminated,
+            Failure::Protocol => Self::HttpProtocolError,
+            Failure::RequestBody(most) => Self::HttpRequestBodySize(Some(most)),
+            Failure::RequestTrailers => Self::HttpRequestTrailerSectionSize(Some(0)),
+            Failure::ResponseHead => Self::HttpResponseHeaderSectionSize(None),
+            Failure::ResponseBody(most) => Self::HttpResponseBodySize(Some(most)),
         }
     }
 }

@@ -40,6 +40,11 @@ impl Level {
 pub trait LogSink: Send + Sync {
     /// Takes one message.
     fn log(&self, level: Level, message: &str);
+
+    /// Whether messages of this level may be said at all. Those that may not are shown nowhere else either.
+    fn takes(&self, _level: Level) -> bool {
+        true
+    }
 }
 
 /// What a message costs besides its bytes, so that empty messages are limited too.
@@ -101,6 +106,9 @@ impl Logs {
 
     /// Takes one message, which [`harmless`] made.
     pub(super) fn write(&mut self, level: Level, message: &str) {
+        if !self.sink.takes(level) {
+            return;
+        }
         if level == Level::Error {
             self.remember(message);
         }
@@ -168,7 +176,7 @@ impl Logs {
             Stream::Out => Level::Info,
             Stream::Err => Level::Warn,
         };
-        if stream == Stream::Err {
+        if stream == Stream::Err && self.sink.takes(level) {
             self.remember(&line);
         }
         self.write(level, &line);

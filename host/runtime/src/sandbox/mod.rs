@@ -34,8 +34,8 @@ mod wasi;
 mod tests;
 
 pub use access::{
-    Access, Folder, HttpAnswer, HttpError, HttpRequest, HttpTimes, ObjectError, ObjectInfo,
-    ObjectPage, Objects, Offers, Outgoing, SecretError, Secrets, Writer,
+    Access, Folder, HttpAnswer, HttpRequest, ObjectError, ObjectInfo, ObjectPage, Objects, Offers,
+    Outgoing, SecretError, Secrets, Writer,
 };
 pub use compiler::{Compiler, compile};
 pub use instance::{Bound, Emitted, Instance, InstanceContext, Produced, Rejection};

@@ -10,6 +10,7 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::task::coop::unconstrained;
 
 use crate::Result;
 
@@ -37,12 +38,48 @@ pub(super) fn wait<T>(
     let _entered = runtime.enter();
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut context = Context::from_waker(&waker);
-    let mut work = pin!(work);
+    // All waits of a guest are part of one poll of its lane's task, of which tokio expects that it yields after a while,
+    // and from then on lets nothing be ready.
+    let mut work = pin!(unconstrained(work));
     loop {
         if let Poll::Ready(done) = work.as_mut().poll(&mut context) {
             return Ok(done);
         }
         may_continue()?;
         thread::park_timeout(TICK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+    use crate::error::Error;
+
+    fn runtime(mut builder: Builder) -> Runtime {
+        builder.enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn a_guest_may_wait_any_number_of_times_in_one_call() {
+        let mut several = Builder::new_multi_thread();
+        several.worker_threads(1);
+        let (others, lane) = (runtime(several), runtime(Builder::new_current_thread()));
+        let others = others.handle().clone();
+        lane.block_on(async {
+            for _ in 0..1_000 {
+                let mut asked = 0;
+                let task = others.spawn(async {});
+                let done = wait(&others, task, || {
+                    asked += 1;
+                    if asked < 1_000 {
+                        return Ok(());
+                    }
+                    Err(Error::internal("what is ready is not handed over"))
+                });
+                done.unwrap().unwrap();
+            }
+        });
     }
 }

@@ -29,7 +29,7 @@ use Setter::{Count, Size, Time};
 
 /// Every limit: its name, where it goes, and its least and its largest value. The least is what
 /// any run needs, the largest what the host's own arithmetic and 32-bit guests can hold.
-const KEYS: [(&str, Setter); 18] = [
+const KEYS: [(&str, Setter); 25] = [
     ("memory", Size(|l, v| l.memory = v, 16 * MIB, PIB)),
     (
         "wall_time",
@@ -83,6 +83,35 @@ const KEYS: [(&str, Setter); 18] = [
     (
         "name_bytes",
         Size(|l, v| l.guest.name_bytes = narrow(v), 1, MIB),
+    ),
+    // Each is an open file, of which most systems give a process 1,024.
+    (
+        "http_connections",
+        Count(|l, v| l.http.connections = narrow(v), 1, 512),
+    ),
+    (
+        "http_requests",
+        Count(|l, v| l.http.requests = v, 0, 1 << 40),
+    ),
+    (
+        "http_request_bytes",
+        Size(|l, v| l.http.request_bytes = v, 0, PIB),
+    ),
+    (
+        "http_response_bytes",
+        Size(|l, v| l.http.response_bytes = v, 0, PIB),
+    ),
+    (
+        "http_connect_time",
+        Time(|l, v| l.http.connect_time = v, MILLISECOND, DAY),
+    ),
+    (
+        "http_first_byte_time",
+        Time(|l, v| l.http.first_byte_time = v, MILLISECOND, DAY),
+    ),
+    (
+        "http_between_bytes_time",
+        Time(|l, v| l.http.between_bytes_time = v, MILLISECOND, DAY),
     ),
 ];
 

@@ -64,6 +64,13 @@ fn each_limit_is_held_to_its_bounds() {
         ("fields", "1", "100000", "0", "100001"),
         ("depth", "1", "64", "0", "65"),
         ("name_bytes", "1", "1 MiB", "0", "2 MiB"),
+        ("http_connections", "1", "512", "0", "513"),
+        ("http_requests", "0", "1099511627776", "-1", "1099511627777"),
+        ("http_request_bytes", "0", "1024 TiB", "-1", "1025 TiB"),
+        ("http_response_bytes", "0", "1024 TiB", "-1", "1025 TiB"),
+        ("http_connect_time", "1ms", "1d", "0s", "25h"),
+        ("http_first_byte_time", "1ms", "1d", "0s", "25h"),
+        ("http_between_bytes_time", "1ms", "1d", "0s", "25h"),
     ];
     assert_eq!(table.map(|row| row.0).as_slice(), limit_names().as_slice());
     for (name, least, most, below, above) in table {

@@ -90,7 +90,9 @@ fn answered(what: &str, error: &StoreError) -> Option<Error> {
 fn variables(scheme: &str) -> Option<&'static str> {
     Some(match scheme {
         "s3" => "`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`",
-        "gs" => "`GOOGLE_SERVICE_ACCOUNT_KEY` or `GOOGLE_OAUTH_ACCESS_TOKEN`",
+        "gs" => {
+            "`GOOGLE_SERVICE_ACCOUNT_KEY`, `GOOGLE_APPLICATION_CREDENTIALS` or `GOOGLE_OAUTH_ACCESS_TOKEN`"
+        }
         "az" | "abfss" => "`AZURE_STORAGE_KEY`, `AZURE_STORAGE_SAS_TOKEN` or `AZURE_CLIENT_SECRET`",
         "oci" => "`OCI_ACCESS_KEY_ID`, `OCI_SECRET_ACCESS_KEY` and `OCI_REGION`",
         _ => return None,

@@ -11,12 +11,12 @@ use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
     Error as StoreError, GetOptions, GetResult, MultipartUpload, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
 use super::layer::Layer;
 use crate::error::{Error, Result as OwnResult};
-use crate::policy::{Act, Action, Context, Granted, Guard, Resource, act};
+use crate::policy::{Act, Action, Context, Granted, Guard, Resource, Snapshot, act};
 use crate::spec::Uri;
 
 /// Objects whose grants are remembered, so that parts of one are decided about once; beyond, all are forgotten.
@@ -29,14 +29,34 @@ const REMEMBERED_MAX: usize = 100_000;
 /// * creating what is absent, and files of a run, whose names are its own: `object:create`;
 /// * writing whatever is there, or with [`Replaces`]: `object:overwrite`;
 /// * deleting: `object:delete`, but for what this run itself may create and began to;
-/// * copying and renaming: refused, as nothing here does either.
+/// * copying: `object:get` of the one and `object:overwrite` of the other; renaming: `object:delete` of the one as well.
 #[derive(Clone, Debug)]
 pub(super) struct Guarded {
     guard: Guard,
     /// The store, and the key in it that paths are relative to.
     root: Uri,
     prefix: Arc<str>,
-    remembered: Arc<Mutex<HashSet<(Action, Path)>>>,
+    remembered: Arc<Mutex<Remembered>>,
+}
+
+/// What was decided, as long as the same policies decide.
+#[derive(Debug, Default)]
+struct Remembered {
+    by: Option<Arc<Snapshot>>,
+    granted: HashSet<(Action, Path)>,
+    /// What this run was allowed to create and began to, whatever was decided since.
+    created: HashSet<Path>,
+}
+
+impl Remembered {
+    /// Forgets what other policies than `current` decided.
+    fn under(&mut self, current: &Arc<Snapshot>) -> &mut Self {
+        if !self.by.as_ref().is_some_and(|by| Arc::ptr_eq(by, current)) {
+            self.granted.clear();
+            self.by = Some(Arc::clone(current));
+        }
+        self
+    }
 }
 
 /// In the options of an upload: it is meant to replace what is there.
@@ -91,36 +111,50 @@ impl Guarded {
         self.guard.grant(resource, Context::default())
     }
 
-    /// Decides, unless it did so already.
+    /// Decides, unless it did so already by the same policies.
     fn ask<A: Act>(&self, location: &Path) -> Result<()> {
         let name = (A::ACTION, location.clone());
-        let known = self.remembered().contains(&name);
+        let current = self.guard.snapshot();
+        let known = self.remembered().under(&current).granted.contains(&name);
         if known {
             return Ok(());
         }
         let granted: Granted<A> = self.decided(location).map_err(refusal)?;
-        self.remember(granted, name);
+        self.remember(granted, name, &current);
         Ok(())
     }
 
     /// Remembers what a decision proved, and nothing else.
-    fn remember<A: Act>(&self, _proof: Granted<A>, name: (Action, Path)) {
+    fn remember<A: Act>(&self, _: Granted<A>, name: (Action, Path), current: &Arc<Snapshot>) {
         let mut remembered = self.remembered();
-        if remembered.len() >= REMEMBERED_MAX {
-            remembered.clear();
+        if remembered.granted.len() >= REMEMBERED_MAX {
+            remembered.granted.clear();
         }
-        remembered.insert(name);
+        if A::ACTION == Action::ObjectCreate {
+            if remembered.created.len() >= REMEMBERED_MAX {
+                remembered.created.clear();
+            }
+            remembered.created.insert(name.1.clone());
+        }
+        remembered.under(current).granted.insert(name);
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, HashSet<(Action, Path)>> {
+    fn remembered(&self) -> std::sync::MutexGuard<'_, Remembered> {
         let remembered = self.remembered.lock();
         remembered.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this run was allowed to create it, and began to.
     fn created(&self, location: &Path) -> bool {
-        let created = (Action::ObjectCreate, location.clone());
-        self.remembered().contains(&created)
+        self.remembered().created.contains(location)
+    }
+
+    fn may_upload(&self, location: &Path, replaces: bool) -> Result<()> {
+        if replaces {
+            self.ask::<act::ObjectOverwrite>(location)
+        } else {
+            self.ask::<act::ObjectCreate>(location)
+        }
     }
 
     fn may_delete(&self, location: &Path) -> Result<()> {
@@ -128,6 +162,31 @@ impl Guarded {
             return Ok(());
         }
         self.ask::<act::ObjectDelete>(location)
+    }
+}
+
+/// An upload that is asked about again before it appears: other policies may decide by then.
+#[derive(Debug)]
+struct GuardedUpload {
+    upload: Box<dyn MultipartUpload>,
+    guarded: Guarded,
+    location: Path,
+    replaces: bool,
+}
+
+#[async_trait]
+impl MultipartUpload for GuardedUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.upload.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        self.guarded.may_upload(&self.location, self.replaces)?;
+        self.upload.complete().await
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.upload.abort().await
     }
 }
 
@@ -192,12 +251,14 @@ impl Layer for Guarded {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        if options.extensions.get::<Replaces>().is_some() {
-            self.ask::<act::ObjectOverwrite>(location)?;
-        } else {
-            self.ask::<act::ObjectCreate>(location)?;
-        }
-        store.put_multipart_opts(location, options).await
+        let replaces = options.extensions.get::<Replaces>().is_some();
+        self.may_upload(location, replaces)?;
+        Ok(Box::new(GuardedUpload {
+            upload: store.put_multipart_opts(location, options).await?,
+            guarded: self.clone(),
+            location: location.clone(),
+            replaces,
+        }))
     }
 
     fn delete_stream(
@@ -218,9 +279,20 @@ impl Layer for Guarded {
         self.ask::<act::ObjectList>(prefix.unwrap_or(&Path::default()))
     }
 
-    fn check_copy(&self, from: &Path, _to: &Path) -> Result<()> {
-        let message = format!("`{from}` cannot be copied: runs read and write");
-        Err(refusal(Error::internal(message)))
+    fn check_copy(&self, from: &Path, to: &Path) -> Result<()> {
+        // What is copied is all of it, so that no column of it may be masked; who reads otherwise may do so nevertheless.
+        let guard = self.guard.of_bytes();
+        let bytes = Self {
+            guard,
+            ..self.clone()
+        };
+        bytes.decided::<act::ObjectGet>(from).map_err(refusal)?;
+        self.ask::<act::ObjectOverwrite>(to)
+    }
+
+    fn check_rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.check_copy(from, to)?;
+        self.ask::<act::ObjectDelete>(from)
     }
 }
 

@@ -78,6 +78,11 @@ pub trait Layer: fmt::Debug + Send + Sync + 'static {
     fn check_copy(&self, _from: &Path, _to: &Path) -> Result<()> {
         Ok(())
     }
+
+    /// Whether an object may be renamed: asked before the store is.
+    fn check_rename(&self, _from: &Path, _to: &Path) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The store `S` with the concern `L`.
@@ -177,7 +182,7 @@ impl<S: ObjectStore, L: Layer> ObjectStore for Layered<S, L> {
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.layer.check_copy(from, to)?;
+        self.layer.check_rename(from, to)?;
         self.store.rename_opts(from, to, options).await
     }
 }

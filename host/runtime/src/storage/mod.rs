@@ -27,7 +27,7 @@ pub use listing::{is_hidden, list};
 pub use meter::{Meter, Metered};
 pub use objects::{Key, Object, head_object, list_page, read_range};
 pub use overlap::check_overlap;
-pub use private::read_private;
+pub use private::{Stamp, private_stamp, read_private};
 pub use read::read_whole;
 pub use staging::{Begun, Committed, FinishedFile, SideObjects, StagedFile, Staging};
 pub use stores::{Place, Stores, canonical};

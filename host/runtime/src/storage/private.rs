@@ -16,6 +16,20 @@ const OTHERS: u32 = 0o077;
 /// Opens without waiting, where the name is that of a pipe.
 const NON_BLOCKING: i32 = 0o4000;
 
+/// Tells one content of a local file from another, unless somebody sets its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp([i64; 3], u64);
+
+/// The stamp of what a local name leads to; none where that cannot be told.
+#[must_use]
+pub fn private_stamp(uri: &Uri) -> Option<Stamp> {
+    let folder = FsPath::new("/").join(uri.parent().path());
+    let folder = Dir::open_ambient_dir(folder, ambient_authority()).ok()?;
+    let found = folder.metadata(uri.name()).ok()?;
+    let changed = [found.ctime(), found.ctime_nsec(), found.mtime()];
+    Some(Stamp(changed, found.ino()))
+}
+
 /// The content of a local file that only its owner may read or write, of at most `bytes_max` bytes.
 ///
 /// # Errors
@@ -32,31 +46,44 @@ pub fn read_private(
     if !granted.resource().is(uri) {
         return Err(Error::internal("a file was granted and another is read"));
     }
-    let failed = |cause: std::io::Error| match cause.kind() {
-        std::io::ErrorKind::NotFound => Error::input(format!("`{uri}` does not exist")),
-        _ => Error::storage(format!("`{uri}`: {cause}")),
-    };
     let folder = FsPath::new("/").join(uri.parent().path());
+    read_own(&folder.join(uri.name()), bytes_max)
+}
+
+/// The same of a file that is the host's own and no part of a run, which no policy is about; `path` is absolute.
+///
+/// # Errors
+///
+/// As [`read_private`].
+pub(super) fn read_own(path: &FsPath, bytes_max: usize) -> Result<Vec<u8>> {
+    let told = path.display();
+    let failed = |cause: std::io::Error| match cause.kind() {
+        std::io::ErrorKind::NotFound => Error::input(format!("`{told}` does not exist")),
+        _ => Error::storage(format!("`{told}`: {cause}")),
+    };
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Error::input(format!("`{told}` names no file")));
+    };
     let folder = Dir::open_ambient_dir(folder, ambient_authority()).map_err(failed)?;
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(NON_BLOCKING);
-    let file = folder.open_with(uri.name(), &options).map_err(failed)?;
+    let file = folder.open_with(name, &options).map_err(failed)?;
     let found = file.metadata().map_err(failed)?;
     if !found.is_file() {
-        return Err(Error::input(format!("`{uri}` is no regular file")));
+        return Err(Error::input(format!("`{told}` is no regular file")));
     }
     if found.mode() & OTHERS != 0 {
         let mode = found.mode() & 0o777;
         return Err(
-            Error::input(format!("`{uri}` is open to others: its mode is {mode:o}"))
-                .hint(format!("chmod 600 {uri}")),
+            Error::input(format!("`{told}` is open to others: its mode is {mode:o}"))
+                .hint(format!("chmod 600 {told}")),
         );
     }
     let mut content = Vec::new();
     let most = bytes_max as u64 + 1;
     file.take(most).read_to_end(&mut content).map_err(failed)?;
     if content.len() > bytes_max {
-        let message = format!("`{uri}` has more than {bytes_max} bytes");
+        let message = format!("`{told}` has more than {bytes_max} bytes");
         return Err(Error::input(message));
     }
     Ok(content)

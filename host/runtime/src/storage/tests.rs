@@ -92,6 +92,7 @@ fn set(names: &[&str]) -> BTreeSet<String> {
 mod conformance {
     use object_store::integration::*;
 
+    use super::super::guarded::Guarded;
     use super::super::ranged::Ranges;
     use super::*;
 
@@ -127,7 +128,11 @@ mod conformance {
     #[tokio::test]
     async fn a_store_with_every_layer_passes() {
         let ranged = Layered::with(InMemory::new(), Ranges::default());
-        check(&Metered::with(ranged, Arc::default()), true).await;
+        let metered = Metered::with(ranged, Arc::default());
+        let uri = Uri::parse("s3://raw/", None).unwrap();
+        let guarded = Guarded::new(Guard::owner().unwrap(), &uri, "");
+        let store = Layered::with(metered, guarded);
+        check(&store, true).await;
     }
 }
 
@@ -709,14 +714,18 @@ mod opening {
         let uri = "gs://bucket/a.csv";
         insta::assert_snapshot!(refusal(uri, &[]), @r"
         no credentials for bucket `bucket`: `GOOGLE_SERVICE_ACCOUNT_KEY` is not set
-        hint: set `GOOGLE_SERVICE_ACCOUNT_KEY` to the JSON text of a key, or `GOOGLE_OAUTH_ACCESS_TOKEN` to a token, or `GOOGLE_SKIP_SIGNATURE=true` for a public bucket
+        hint: set `GOOGLE_SERVICE_ACCOUNT_KEY` to the JSON text of a key, or `GOOGLE_APPLICATION_CREDENTIALS` to a file with it, or `GOOGLE_OAUTH_ACCESS_TOKEN` to a token, or `GOOGLE_SKIP_SIGNATURE=true` for a public bucket
         ");
-        let named = ("GOOGLE_APPLICATION_CREDENTIALS", "/etc/hunter2.json");
-        insta::assert_snapshot!(refusal(uri, &[named]), @r#"
-        no credentials for bucket `bucket`: `GOOGLE_SERVICE_ACCOUNT_KEY` is not set
-        hint: set `GOOGLE_SERVICE_ACCOUNT_KEY` to the JSON text of a key, or `GOOGLE_OAUTH_ACCESS_TOKEN` to a token, or `GOOGLE_SKIP_SIGNATURE=true` for a public bucket
-        hint: the file in `GOOGLE_APPLICATION_CREDENTIALS` is not read; `GOOGLE_SERVICE_ACCOUNT_KEY="$(cat "$GOOGLE_APPLICATION_CREDENTIALS")"` hands it over
-        "#);
+        let named = ("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/key.json");
+        insta::assert_snapshot!(refusal(uri, &[named]), @r"
+        read the key in `GOOGLE_APPLICATION_CREDENTIALS`: `/no/such/key.json` does not exist
+        hint: name the file of a service account's key, as Google makes it, or unset the variable
+        ");
+        let relative = ("GOOGLE_APPLICATION_CREDENTIALS", "key.json");
+        let told = refusal(uri, &[relative]);
+        assert!(told.contains("`key.json` is relative"), "{told}");
+        // What is said in another way is used in its place.
+        open(uri, &[named, ("GOOGLE_SKIP_SIGNATURE", "true")]).unwrap();
         for wrong in ["hunter2", "\"hunter2\"", r#"{"private_key": "hunter2"}"#] {
             let told = refusal(uri, &[("GOOGLE_SERVICE_ACCOUNT_KEY", wrong)]);
             assert!(told.contains("is no key of a service account"), "{told}");

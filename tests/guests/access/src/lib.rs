@@ -46,12 +46,13 @@ trait Mode {
 type Bound = Result<Box<dyn Mode>, Fault>;
 type Bind = fn(&mut Plan, &Params) -> Bound;
 
-const MODES: [(&str, Bind); 5] = [
+const MODES: [(&str, Bind); 6] = [
     ("object-copy", object_copy),
     ("object-list", object_list),
     ("object-errors", object_errors),
     ("secret", secret),
     ("http", http),
+    ("until-changed", until_changed),
 ];
 
 /// The guest, in one of its modes.
@@ -204,4 +205,51 @@ fn http(plan: &mut Plan, params: &Params) -> Bound {
         Err(error) => sluicegate_guest::info!("{}", error.kind()),
     }
     pass(plan)
+}
+
+/// What is asked for over and over.
+enum Asked {
+    Secret(String),
+    Head(String, String),
+}
+
+fn until_changed(plan: &mut Plan, params: &Params) -> Bound {
+    plan.pass_all();
+    Ok(Box::new(match &params.name {
+        Some(name) => Asked::Secret(name.clone()),
+        None => Asked::Head(
+            need("folder", &params.folder)?.to_owned(),
+            need("path", &params.path)?.to_owned(),
+        ),
+    }))
+}
+
+impl Asked {
+    fn answer(&self) -> String {
+        match self {
+            Self::Secret(name) => match secrets::read(name) {
+                Ok(secret) => secret,
+                Err(error) => error.kind().to_string(),
+            },
+            Self::Head(folder, path) => {
+                match Folder::open(folder).and_then(|folder| folder.head(path)) {
+                    Ok(object) => object.size.to_string(),
+                    Err(error) => error.kind().to_string(),
+                }
+            }
+        }
+    }
+}
+
+impl Mode for Asked {
+    fn process(&mut self, _: &Batch, out: &mut Output<'_>) -> Result<(), Fault> {
+        let first = self.answer();
+        loop {
+            let answer = self.answer();
+            if answer != first {
+                sluicegate_guest::info!("was {first}, is {answer}");
+                return out.all(&[]);
+            }
+        }
+    }
 }

@@ -26,6 +26,8 @@ enum Act {
     Send(Request),
     /// Sends a request and waits for its answer or so many milliseconds, whichever comes first.
     Race(Request, u64),
+    /// Sends a request so many times at once, and reads the answers as they come.
+    Flood(Request, usize),
     /// Sleeps so many milliseconds.
     Sleep(u64),
     /// Does what nobody should.
@@ -50,6 +52,7 @@ impl Transform for Requests {
                 Act::Race(request, milliseconds) => {
                     println!("{}", send::race(&request, milliseconds));
                 }
+                Act::Flood(request, count) => println!("{}", send::flood(&request, count)),
                 Act::Sleep(milliseconds) => {
                     thread::sleep(Duration::from_millis(milliseconds));
                     println!("slept");

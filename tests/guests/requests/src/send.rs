@@ -1,5 +1,7 @@
 //! Requests and their answers.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use wasip2::clocks::monotonic_clock::subscribe_duration;
 use wasip2::http::outgoing_handler::handle;
@@ -63,6 +65,29 @@ pub(crate) fn race(request: &Request, milliseconds: u64) -> String {
         [1] => "the timer was first".to_owned(),
         _ => "both came at once".to_owned(),
     }
+}
+
+/// How many requests of so many at once had which end.
+pub(crate) fn flood(request: &Request, count: usize) -> String {
+    let begun = (0..count).map(|_| start(request).map(|future| (future.subscribe(), future)));
+    let mut waiting = match begun.collect::<Result<Vec<_>, _>>() {
+        Ok(waiting) => waiting,
+        Err(why) => return why,
+    };
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    while !waiting.is_empty() {
+        let pollables: Vec<_> = waiting.iter().map(|(pollable, _)| pollable).collect();
+        let mut ready = poll(&pollables);
+        // From the last one, so that those before it stay where they are.
+        ready.sort_unstable();
+        for at in ready.into_iter().rev() {
+            let (pollable, future) = waiting.swap_remove(at as usize);
+            drop(pollable);
+            let end = answer(&future).unwrap_or_else(|why| why);
+            *ends.entry(end).or_default() += 1;
+        }
+    }
+    format!("{count} at once: {ends:?}")
 }
 
 fn start(request: &Request) -> Result<FutureIncomingResponse, String> {

@@ -5,17 +5,20 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::StreamExt as _;
 use futures::future::join_all;
+use futures::stream::FuturesUnordered;
 use http::Request;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 
-use super::server::{Names, Reply, Server, World, caps, gate, here, ok};
-use crate::network::{Caps, Failure, Times};
+use super::server::{Names, Reply, Server, World, gate, here, limits, ok};
+use crate::http::{Failure, Times};
+use crate::limits::HttpLimits;
 
-async fn world(reply: Reply, caps: Caps) -> (Server, World, String) {
+async fn world(reply: Reply, limits: HttpLimits) -> (Server, World, String) {
     let server = Server::new(reply).await;
-    let world = World::new(&[here(server.port)], caps);
+    let world = World::new(&[here(server.port)], limits);
     let url = format!("http://api.test:{}/", server.port);
     (server, world, url)
 }
@@ -28,23 +31,23 @@ const SHORT: Duration = Duration::from_millis(50);
 
 #[tokio::test]
 async fn a_server_that_never_answers_is_left() {
-    let caps = Caps {
+    let limits = HttpLimits {
         first_byte_time: SHORT,
-        ..caps()
+        ..limits()
     };
-    let (server, world, url) = world(Reply::Stall(Vec::new()), caps).await;
+    let (server, world, url) = world(Reply::Stall(Vec::new()), limits).await;
     assert_eq!(world.get(&url).await.unwrap_err(), Failure::ReadTimeout);
     assert_eq!(server.heads().len(), 1);
 }
 
 #[tokio::test]
 async fn a_server_that_stops_halfway_is_left() {
-    let caps = Caps {
+    let limits = HttpLimits {
         between_bytes_time: SHORT,
-        ..caps()
+        ..limits()
     };
     let head = bytes("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
-    let (_server, world, url) = world(Reply::Stall(head), caps).await;
+    let (_server, world, url) = world(Reply::Stall(head), limits).await;
     assert_eq!(world.text(&url).await.unwrap_err(), Failure::ReadTimeout);
 }
 
@@ -52,9 +55,9 @@ async fn a_server_that_stops_halfway_is_left() {
 async fn a_guest_asks_for_less_time_and_not_for_more_nor_for_none() {
     let (_server, world, url) = world(
         Reply::Stall(Vec::new()),
-        Caps {
+        HttpLimits {
             first_byte_time: SHORT,
-            ..caps()
+            ..limits()
         },
     )
     .await;
@@ -82,11 +85,11 @@ async fn a_name_that_is_never_resolved_is_no_connection_in_time() {
             std::future::pending().await
         }
     }
-    let caps = Caps {
+    let limits = HttpLimits {
         connect_time: SHORT,
-        ..caps()
+        ..limits()
     };
-    let mut world = World::new(&[here(80)], caps);
+    let mut world = World::new(&[here(80)], limits);
     let resolver = std::sync::Arc::new(Never);
     let means = crate::network::Means {
         resolver,
@@ -101,14 +104,15 @@ async fn a_name_that_is_never_resolved_is_no_connection_in_time() {
 
 #[tokio::test]
 async fn an_answer_is_cut_where_it_is_too_large() {
-    let caps = Caps {
+    let limits = HttpLimits {
         response_bytes: 1000,
-        ..caps()
+        ..limits()
     };
     let most = Failure::ResponseBody(1000);
     // It says so.
     let head = bytes("HTTP/1.1 200 OK\r\ncontent-length: 10737418240\r\n\r\n");
-    let (server, endless, url) = world(Reply::Endless(head, vec![b'x'; 4096]), caps.clone()).await;
+    let (server, endless, url) =
+        world(Reply::Endless(head, vec![b'x'; 4096]), limits.clone()).await;
     assert_eq!(endless.get(&url).await.unwrap_err(), most);
     drop(server);
     // It does not.
@@ -122,10 +126,10 @@ async fn an_answer_is_cut_where_it_is_too_large() {
             "0123456789"
         };
         let (_server, world, url) =
-            world(Reply::Endless(bytes(head), bytes(piece)), caps.clone()).await;
+            world(Reply::Endless(bytes(head), bytes(piece)), limits.clone()).await;
         assert_eq!(world.text(&url).await.unwrap_err(), most, "{head}");
     }
-    let (_server, world, url) = world(ok(&"x".repeat(1000)), caps).await;
+    let (_server, world, url) = world(ok(&"x".repeat(1000)), limits).await;
     assert_eq!(world.text(&url).await.unwrap().len(), 1000);
 }
 
@@ -146,13 +150,13 @@ async fn headers_without_end_are_cut() {
         bytes(&format!("HTTP/1.1 200 OK\r\n{few}\r\n")),
         bytes(&format!("HTTP/1.1 200 OK\r\nx: {}", "1".repeat(1 << 20))),
     ] {
-        let (_server, world, url) = world(Reply::Stall(head), caps()).await;
+        let (_server, world, url) = world(Reply::Stall(head), limits()).await;
         assert_eq!(world.get(&url).await.unwrap_err(), Failure::ResponseHead);
     }
     // Trailers, too.
     let trailers =
         format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n{text}");
-    let (_server, world, url) = world(Reply::Stall(bytes(&trailers)), caps()).await;
+    let (_server, world, url) = world(Reply::Stall(bytes(&trailers)), limits()).await;
     assert!(world.text(&url).await.is_err());
 }
 
@@ -176,7 +180,7 @@ async fn what_is_no_http_or_ends_early_is_an_error() {
             Failure::Protocol,
         ),
     ] {
-        let (_server, world, url) = world(Reply::All(bytes(reply)), caps()).await;
+        let (_server, world, url) = world(Reply::All(bytes(reply)), limits()).await;
         assert_eq!(world.text(&url).await.unwrap_err(), failure, "{reply}");
     }
 }
@@ -188,7 +192,7 @@ async fn a_redirect_is_an_answer() {
         let location = format!("http://api.test:{}/", other.port);
         let reply =
             format!("HTTP/1.1 {status} Moved\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n");
-        let (_server, world, url) = world(Reply::All(bytes(&reply)), caps()).await;
+        let (_server, world, url) = world(Reply::All(bytes(&reply)), limits()).await;
         let answer = world.get(&url).await.unwrap();
         assert_eq!(answer.status(), status);
         assert_eq!(answer.headers()["location"], location.as_str());
@@ -200,11 +204,11 @@ async fn a_redirect_is_an_answer() {
 
 #[tokio::test]
 async fn a_request_is_cut_where_it_is_too_large() {
-    let caps = Caps {
+    let limits = HttpLimits {
         request_bytes: 100,
-        ..caps()
+        ..limits()
     };
-    let (server, world, url) = world(ok("hello"), caps).await;
+    let (server, world, url) = world(ok("hello"), limits).await;
     let most = Failure::RequestBody(100);
     let large = Request::post(&url).body(Full::from(vec![0; 101])).unwrap();
     assert_eq!(world.send(large).await.unwrap_err(), most);
@@ -220,7 +224,7 @@ async fn a_request_is_cut_where_it_is_too_large() {
 
 #[tokio::test]
 async fn trailers_of_a_request_are_refused() {
-    let (_server, world, url) = world(Reply::Stall(Vec::new()), caps()).await;
+    let (_server, world, url) = world(Reply::Stall(Vec::new()), limits()).await;
     let frames = [
         Ok::<_, Failure>(Frame::data(Bytes::from("x"))),
         Ok(Frame::trailers(http::HeaderMap::new())),
@@ -237,12 +241,12 @@ async fn trailers_of_a_request_are_refused() {
 
 #[tokio::test]
 async fn a_run_has_a_few_connections_and_the_rest_wait() {
-    let caps = Caps {
+    let limits = HttpLimits {
         connections: 2,
         first_byte_time: Duration::from_millis(200),
-        ..caps()
+        ..limits()
     };
-    let (server, world, url) = world(Reply::Stall(bytes("HTTP/1.1 200 OK\r\n\r\nx")), caps).await;
+    let (server, world, url) = world(Reply::Stall(bytes("HTTP/1.1 200 OK\r\n\r\nx")), limits).await;
     let first = world.get(&url).await.unwrap();
     let second = world.get(&url).await.unwrap();
     assert_eq!(world.get(&url).await.unwrap_err(), Failure::Connections);
@@ -258,12 +262,12 @@ async fn a_run_has_a_few_connections_and_the_rest_wait() {
 
 #[tokio::test]
 async fn who_stops_waiting_frees_the_connection() {
-    let caps = Caps {
+    let limits = HttpLimits {
         connections: 1,
-        ..caps()
+        ..limits()
     };
     let server = Server::new(Reply::Stall(Vec::new())).await;
-    let world = World::new(&[here(server.port)], caps);
+    let world = World::new(&[here(server.port)], limits);
     let url = format!("http://api.test:{}/", server.port);
     let waiting = tokio::time::timeout(SHORT, world.get(&url)).await;
     assert!(waiting.is_err());
@@ -276,13 +280,44 @@ async fn who_stops_waiting_frees_the_connection() {
     }
 }
 
+/// As many as a run may send.
+const MANY: usize = 10_000;
+
+#[tokio::test]
+async fn ten_thousand_requests_at_once_are_answered_a_few_at_a_time() {
+    let (server, world, url) = world(ok("x"), limits()).await;
+    let all = (0..MANY).map(|_| world.text(&url));
+    let all = join_all(all).await;
+    let failures = all.iter().filter(|answer| answer.is_err()).count();
+    assert_eq!((failures, server.heads().len()), (0, MANY));
+}
+
+#[tokio::test]
+async fn ten_thousand_requests_that_nobody_wants_any_more_are_gone() {
+    let (server, world, url) = world(Reply::Stall(Vec::new()), limits()).await;
+    let most = limits().connections;
+    let mut all: FuturesUnordered<_> = (0..MANY).map(|_| world.get(&url)).collect();
+    while server.heads().len() < most {
+        let soon = tokio::time::timeout(Duration::from_millis(1), all.next()).await;
+        assert!(soon.is_err(), "an answer of a server that does not answer");
+    }
+    drop(all);
+    // Whoever comes next finds all connections free.
+    let free = join_all((0..most).map(|_| world.budget.connection())).await;
+    assert!(free.iter().all(Result::is_ok));
+    while server.open.load(Ordering::SeqCst) > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.heads().len(), most);
+}
+
 #[tokio::test]
 async fn a_run_sends_so_many_requests() {
-    let caps = Caps {
+    let limits = HttpLimits {
         requests: 2,
-        ..caps()
+        ..limits()
     };
-    let (server, world, url) = world(ok("x"), caps).await;
+    let (server, world, url) = world(ok("x"), limits).await;
     for _ in 0..2 {
         world.text(&url).await.unwrap();
     }
@@ -306,7 +341,7 @@ async fn a_server_that_refuses_is_told_apart_from_one_that_is_not_there() {
         answers: vec![vec!["127.0.0.1"]],
         ..Names::default()
     };
-    let world = World::with(&[here(port)], caps(), gate(None), names);
+    let world = World::with(&[here(port)], limits(), gate(None), names);
     let failure = world
         .get(&format!("http://api.test:{port}/"))
         .await
@@ -317,7 +352,7 @@ async fn a_server_that_refuses_is_told_apart_from_one_that_is_not_there() {
 #[tokio::test]
 async fn an_answer_comes_as_it_is() {
     let reply = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-encoding: gzip\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nx-end: 1\r\n\r\n";
-    let (_server, world, url) = world(Reply::All(bytes(reply)), caps()).await;
+    let (_server, world, url) = world(Reply::All(bytes(reply)), limits()).await;
     let answer = world
         .get(&url)
         .await

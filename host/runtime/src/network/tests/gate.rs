@@ -1,8 +1,8 @@
 //! Who is let through, and to which addresses.
 
 use super::rules::rule;
-use super::server::{Names, Server, World, caps, gate, here, ok};
-use crate::network::Failure;
+use super::server::{Names, Server, World, gate, here, limits, ok};
+use crate::http::Failure;
 use crate::spec::HttpRule;
 
 fn names(answers: &[&[&'static str]]) -> Names {
@@ -15,7 +15,7 @@ fn names(answers: &[&[&'static str]]) -> Names {
 #[tokio::test]
 async fn a_declared_request_is_answered() {
     let server = Server::new(ok("hello")).await;
-    let world = World::new(&[here(server.port)], caps());
+    let world = World::new(&[here(server.port)], limits());
     let url = format!("http://API.test:{}/a?b=c", server.port);
     assert_eq!(world.text(&url).await.unwrap(), "hello");
     let heads = server.heads();
@@ -36,7 +36,7 @@ async fn a_declared_request_is_answered() {
 #[tokio::test]
 async fn what_the_step_does_not_declare_reaches_nobody() {
     let server = Server::new(ok("hello")).await;
-    let world = World::new(&[rule("api.test", server.port, "/a/*", &["GET"])], caps());
+    let world = World::new(&[rule("api.test", server.port, "/a/*", &["GET"])], limits());
     for path in ["/b", "/a", "/a/../b"] {
         let url = format!("http://api.test:{}{path}", server.port);
         assert_eq!(
@@ -63,7 +63,7 @@ async fn what_the_step_does_not_declare_reaches_nobody() {
 async fn a_special_address_needs_a_declaration() {
     let server = Server::new(ok("hello")).await;
     let plain = rule("api.test", server.port, "/*", &["GET"]);
-    let world = World::new(std::slice::from_ref(&plain), caps());
+    let world = World::new(std::slice::from_ref(&plain), limits());
     let url = format!("http://api.test:{}/", server.port);
     assert_eq!(world.get(&url).await.unwrap_err(), Failure::Denied);
     let told = world.told();
@@ -74,7 +74,7 @@ async fn a_special_address_needs_a_declaration() {
         assert!(told.contains(part), "{told}");
     }
     // As does one that is written in place of a name.
-    let world = World::new(&[rule("127.0.0.1", server.port, "/*", &["GET"])], caps());
+    let world = World::new(&[rule("127.0.0.1", server.port, "/*", &["GET"])], limits());
     let url = format!("http://127.0.0.1:{}/", server.port);
     assert_eq!(world.get(&url).await.unwrap_err(), Failure::Denied);
     assert!(server.heads().is_empty());
@@ -88,7 +88,7 @@ async fn one_special_address_among_others_denies_all_of_them() {
         &["10.0.0.1", "127.0.0.1"],
         &["127.0.0.1", "::1"],
     ] {
-        let world = World::with(&[here(server.port)], caps(), gate(None), names(&[answer]));
+        let world = World::with(&[here(server.port)], limits(), gate(None), names(&[answer]));
         let url = format!("http://api.test:{}/", server.port);
         assert_eq!(
             world.get(&url).await.unwrap_err(),
@@ -103,7 +103,7 @@ async fn one_special_address_among_others_denies_all_of_them() {
 async fn a_name_is_resolved_once_and_a_second_answer_is_decided_about_anew() {
     let server = Server::new(ok("hello")).await;
     let names = names(&[&["127.0.0.1"], &["127.0.0.2"]]);
-    let world = World::with(&[here(server.port)], caps(), gate(None), names);
+    let world = World::with(&[here(server.port)], limits(), gate(None), names);
     let url = format!("http://api.test:{}/", server.port);
     assert_eq!(world.text(&url).await.unwrap(), "hello");
     assert_eq!(
@@ -149,7 +149,7 @@ async fn where_there_are_policies_a_special_address_needs_a_statement_that_names
         let gate = gate(Some(&statements));
         let world = World::with(
             &[here(server.port)],
-            caps(),
+            limits(),
             gate.clone(),
             names(&[&["127.0.0.1"]]),
         );
@@ -164,7 +164,7 @@ async fn where_there_are_policies_a_special_address_needs_a_statement_that_names
             addresses: Vec::new(),
             ..here(server.port)
         };
-        let world = World::with(&[undeclared], caps(), gate, names(&[&["127.0.0.1"]]));
+        let world = World::with(&[undeclared], limits(), gate, names(&[&["127.0.0.1"]]));
         assert_eq!(
             world.get(&url).await.unwrap_err(),
             Failure::Denied,
@@ -173,7 +173,7 @@ async fn where_there_are_policies_a_special_address_needs_a_statement_that_names
     }
     let world = World::with(
         &[here(server.port)],
-        caps(),
+        limits(),
         gate(Some(&allow(""))),
         names(&[&["127.0.0.1"]]),
     );
@@ -189,12 +189,12 @@ async fn where_there_are_policies_a_special_address_needs_a_statement_that_names
 
 #[tokio::test]
 async fn a_name_without_an_address_is_nobody() {
-    let world = World::with(&[here(80)], caps(), gate(None), names(&[]));
+    let world = World::with(&[here(80)], limits(), gate(None), names(&[]));
     assert_eq!(
         world.get("http://api.test/").await.unwrap_err(),
         Failure::Name
     );
-    let world = World::with(&[here(80)], caps(), gate(None), names(&[&[]]));
+    let world = World::with(&[here(80)], limits(), gate(None), names(&[&[]]));
     assert_eq!(
         world.get("http://api.test/").await.unwrap_err(),
         Failure::Name

@@ -25,7 +25,7 @@ pub(super) fn rule(host: &str, port: u16, path: &str, methods: &[&str]) -> HttpR
 
 fn read(method: &str, url: &str) -> Option<Target> {
     let uri: Uri = url.parse().ok()?;
-    match Target::read(method, &uri, 8192) {
+    match Target::read(method, &uri) {
         Ok(target) => Some(target),
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::Policy);

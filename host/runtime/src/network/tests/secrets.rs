@@ -3,8 +3,8 @@
 use http::Request;
 use http_body_util::Full;
 
-use super::server::{Reply, Server, TOKEN, World, caps, here, ok};
-use crate::network::Failure;
+use super::server::{Reply, Server, TOKEN, World, here, limits, ok};
+use crate::http::Failure;
 use crate::spec::{HeaderSecret, HttpRule};
 
 fn rules(port: u16) -> [HttpRule; 2] {
@@ -24,7 +24,7 @@ fn rules(port: u16) -> [HttpRule; 2] {
 #[tokio::test]
 async fn a_secret_goes_to_its_host_and_path_alone() {
     let server = Server::new(ok("x")).await;
-    let world = World::new(&rules(server.port), caps());
+    let world = World::new(&rules(server.port), limits());
     for (path, has) in [
         ("/api/a", true),
         ("/apis/a", false),
@@ -48,7 +48,7 @@ async fn a_secret_goes_to_its_host_and_path_alone() {
 #[tokio::test]
 async fn a_guest_does_not_set_what_the_host_sets() {
     let server = Server::new(ok("x")).await;
-    let world = World::new(&rules(server.port), caps());
+    let world = World::new(&rules(server.port), limits());
     for name in [
         "authorization",
         "x-api-key",
@@ -98,7 +98,7 @@ async fn headers_that_repeat_a_secret_are_dropped() {
         "HTTP/1.1 200 OK\r\nx-echo: Bearer {TOKEN}\r\nx-other: 1\r\ncontent-length: 0\r\n\r\n"
     );
     let server = Server::new(Reply::All(reply.into_bytes())).await;
-    let world = World::new(&rules(server.port), caps());
+    let world = World::new(&rules(server.port), limits());
     let answer = world
         .get(&format!("http://api.test:{}/api/a", server.port))
         .await

@@ -15,11 +15,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::rules::rule;
-use crate::error::{Error, Result};
-use crate::network::{
-    Answer, Budget, Caps, Client, Denials, Failure, Gate, HeaderSecrets, Means, Resolve, Rule,
-    StandIn, Times,
-};
+use crate::error::Result;
+use crate::http::{Failure, Times};
+use crate::limits::HttpLimits;
+use crate::network::{Answer, Budget, Client, Gate, HeaderSecrets, Means, Resolve, Rule, StandIn};
 use crate::policy::{
     Guard, Layer, Policies, PolicyFile, Principal, RunIdentity, Syntax, Unaudited,
 };
@@ -119,20 +118,6 @@ async fn answer(mut stream: TcpStream, reply: Reply, log: &Mutex<Vec<String>>) -
     }
 }
 
-/// What is denied.
-#[derive(Default)]
-pub(super) struct Told(pub(super) Mutex<Vec<String>>);
-
-impl Denials for Told {
-    fn denied(&self, error: &Error) {
-        let hints = error.hints().join("; ");
-        self.0
-            .lock()
-            .unwrap()
-            .push(format!("{}: {error} [{hints}]", error.kind().as_str()));
-    }
-}
-
 /// Names with the addresses that they have, one answer after the other; the last stays.
 #[derive(Default)]
 pub(super) struct Names {
@@ -175,7 +160,7 @@ pub(super) fn gate(statements: Option<&str>) -> Gate {
     });
     let snapshot = policies.snapshot(&run.unwrap()).unwrap();
     Gate {
-        guard: Guard::new(snapshot, Arc::new(Unaudited)),
+        guard: Guard::new(snapshot, Arc::new(Unaudited)).of_step("send"),
         has_policies: statements.is_some(),
     }
 }
@@ -183,7 +168,7 @@ pub(super) fn gate(statements: Option<&str>) -> Gate {
 /// A client and what it did.
 pub(super) struct World {
     pub(super) client: Client,
-    pub(super) told: Arc<Told>,
+    told: Mutex<Vec<String>>,
     pub(super) names: Arc<Names>,
     pub(super) budget: Arc<Budget>,
 }
@@ -197,31 +182,30 @@ pub(super) fn here(port: u16) -> HttpRule {
 }
 
 /// Times of a test: nothing here takes long.
-pub(super) fn caps() -> Caps {
-    Caps {
+pub(super) fn limits() -> HttpLimits {
+    HttpLimits {
         connect_time: Duration::from_secs(5),
         first_byte_time: Duration::from_secs(5),
         between_bytes_time: Duration::from_secs(5),
-        ..Caps::default()
+        ..HttpLimits::default()
     }
 }
 
 impl World {
-    pub(super) fn new(rules: &[HttpRule], caps: Caps) -> Self {
+    pub(super) fn new(rules: &[HttpRule], limits: HttpLimits) -> Self {
         let names = Names {
             answers: vec![vec!["127.0.0.1"]],
             ..Names::default()
         };
-        Self::with(rules, caps, gate(None), names)
+        Self::with(rules, limits, gate(None), names)
     }
 
-    pub(super) fn with(rules: &[HttpRule], caps: Caps, gate: Gate, names: Names) -> Self {
-        let (told, names) = (Arc::new(Told::default()), Arc::new(names));
-        let budget = Arc::new(Budget::new(caps));
+    pub(super) fn with(rules: &[HttpRule], limits: HttpLimits, gate: Gate, names: Names) -> Self {
+        let names = Arc::new(names);
+        let budget = Arc::new(Budget::new(limits));
         let means = Means {
             gate,
             secrets: Arc::new(Token),
-            denials: Arc::clone(&told) as _,
             resolver: Arc::clone(&names) as _,
             budget: Arc::clone(&budget),
             stand_in: None,
@@ -232,7 +216,7 @@ impl World {
             .collect();
         Self {
             client: Client::new(rules, means),
-            told,
+            told: Mutex::default(),
             names,
             budget,
         }
@@ -269,6 +253,11 @@ impl World {
 
     /// All that was told of denials.
     pub(super) fn told(&self) -> String {
-        self.told.0.lock().unwrap().join("\n")
+        let mut told = self.told.lock().unwrap();
+        for error in self.client.means().gate.guard.take_denials() {
+            let (kind, hints) = (error.kind().as_str(), error.hints().join("; "));
+            told.push(format!("{kind}: {error} [{hints}]"));
+        }
+        told.join("\n")
     }
 }

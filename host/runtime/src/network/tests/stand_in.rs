@@ -8,8 +8,10 @@ use http::Request;
 use http_body_util::Full;
 
 use super::rules::rule;
-use super::server::{TOKEN, World, caps};
-use crate::network::{Caps, Failure, StandIn};
+use super::server::{TOKEN, World, limits};
+use crate::http::Failure;
+use crate::limits::HttpLimits;
+use crate::network::StandIn;
 use crate::spec::{CannedAnswer, HeaderSecret};
 
 const URL: &str = "http://api.test:8080/a";
@@ -24,7 +26,7 @@ fn answer(body: &str) -> CannedAnswer {
     }
 }
 
-fn world(answers: Vec<CannedAnswer>, caps: Caps) -> (World, Arc<StandIn>) {
+fn world(answers: Vec<CannedAnswer>, limits: HttpLimits) -> (World, Arc<StandIn>) {
     let mut rule = rule("api.test", 8080, "/*", &["GET", "POST"]);
     rule.headers = vec![HeaderSecret {
         name: "x-token".to_owned(),
@@ -32,7 +34,7 @@ fn world(answers: Vec<CannedAnswer>, caps: Caps) -> (World, Arc<StandIn>) {
         prefix: String::new(),
     }];
     let stand_in = Arc::new(StandIn::new(answers));
-    (World::new(&[rule], caps).answering(&stand_in), stand_in)
+    (World::new(&[rule], limits).answering(&stand_in), stand_in)
 }
 
 #[tokio::test]
@@ -42,7 +44,7 @@ async fn a_request_has_all_headers_and_no_name_is_resolved() {
         headers: vec![("echo".to_owned(), format!("{TOKEN}!"))],
         ..answer("hello")
     };
-    let (world, stand_in) = world(vec![told], caps());
+    let (world, stand_in) = world(vec![told], limits());
     let response = world.get(URL).await.unwrap();
     assert!(response.headers().get("echo").is_none());
     assert_eq!(world.text(URL).await.unwrap(), "hello");
@@ -56,7 +58,7 @@ async fn answers_are_given_in_their_order_as_often_as_they_say() {
         times: Some(1),
         ..answer(body)
     };
-    let (world, stand_in) = world(vec![once("one"), once("two")], caps());
+    let (world, stand_in) = world(vec![once("one"), once("two")], limits());
     assert_eq!(stand_in.problems().len(), 2);
     assert_eq!(world.text(URL).await.unwrap(), "one");
     assert_eq!(world.text(URL).await.unwrap(), "two");
@@ -68,12 +70,12 @@ async fn answers_are_given_in_their_order_as_often_as_they_say() {
 
 #[tokio::test]
 async fn rules_and_caps_come_first() {
-    let caps = Caps {
+    let limits = HttpLimits {
         response_bytes: 4,
         request_bytes: 4,
-        ..caps()
+        ..limits()
     };
-    let (world, stand_in) = world(vec![answer("hello")], caps);
+    let (world, stand_in) = world(vec![answer("hello")], limits);
     let elsewhere = world.get("http://other.test/").await;
     assert_eq!(elsewhere.unwrap_err(), Failure::Denied);
     assert!(stand_in.denials()[0].contains("the step does not declare it"));

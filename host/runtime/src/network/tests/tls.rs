@@ -13,8 +13,9 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::rules::rule;
-use super::server::{World, caps};
-use crate::network::{Client, Failure, Rule};
+use super::server::{World, limits};
+use crate::http::Failure;
+use crate::network::{Client, Rule};
 use crate::spec::HttpRule;
 
 const AUTHORITY: &[u8] = include_bytes!("ca.pem");
@@ -62,7 +63,7 @@ fn over_tls(host: &str, port: u16) -> HttpRule {
 #[tokio::test]
 async fn a_server_proves_its_name_by_an_authority_that_is_public_or_given() {
     let (port, _server) = server().await;
-    let mut world = World::new(&[over_tls("api.test", port)], caps());
+    let mut world = World::new(&[over_tls("api.test", port)], limits());
     let url = format!("https://api.test:{port}/");
     assert_eq!(world.text(&url).await.unwrap_err(), Failure::Certificate);
 
@@ -86,7 +87,7 @@ async fn what_speaks_no_tls_is_refused() {
         let _ = stream.write_all(b"220 mail.test ESMTP\r\n").await;
         let _ = stream.read(&mut [0; 4096]).await;
     });
-    let world = World::new(&[over_tls("api.test", port)], caps());
+    let world = World::new(&[over_tls("api.test", port)], limits());
     let failure = world
         .get(&format!("https://api.test:{port}/"))
         .await

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::{Reach, Vault};
-use crate::error::{Error, Result};
-use crate::network::{
-    Client, Denials, Failure, Gate, HeaderSecrets, Means, Rule, SystemResolver, Times,
-};
+use crate::error::Result;
+use crate::http::{Failure, Times};
+use crate::network::{Client, Gate, HeaderSecrets, Means, Rule, SystemResolver};
 use crate::policy::{Action, Context, Guard, Resource, act};
 use crate::run::open::read_file;
-use crate::sandbox::{HttpAnswer, HttpError, HttpRequest, HttpTimes, Outgoing};
+use crate::sandbox::{HttpAnswer, HttpRequest, Outgoing};
 use crate::spec::HttpRule;
 use crate::storage::Stores;
 
@@ -38,15 +37,14 @@ pub(super) async fn outgoing(
             has_policies: reach.has_policies,
         },
         secrets: Arc::new(Used {
-            guard: guard.clone(),
+            guard,
             vault: Arc::clone(reach.vault),
         }),
-        denials: Arc::new(Kept(guard)),
         resolver: Arc::new(SystemResolver),
         budget: Arc::clone(reach.budget),
         stand_in: reach.stand_in.cloned(),
     };
-    Ok(Arc::new(Sender(Client::new(ready, means))))
+    Ok(Arc::new(Client::new(ready, means)))
 }
 
 /// A rule with what is in its `ca_file`.
@@ -70,58 +68,20 @@ struct Used {
 
 impl HeaderSecrets for Used {
     fn header(&self, secret: &str, host: &str) -> Result<String> {
-        let resource = Resource::parse(&format!("secret:{secret}"), Action::SecretUse)?;
+        let resource = Resource::secret(secret)?;
         let context = Context::default().with(Action::SecretUse, "secret:host", host)?;
         self.guard.grant::<act::SecretUse>(resource, context)?;
-        let value = self.vault.get(secret).map(str::to_owned);
-        value.ok_or_else(|| Error::internal(format!("the secret `{secret}` was not fetched")))
+        self.vault.get(secret)
     }
 }
-
-struct Kept(Guard);
-
-impl Denials for Kept {
-    fn denied(&self, error: &Error) {
-        self.0.keep(error);
-    }
-}
-
-struct Sender(Client);
 
 #[async_trait]
-impl Outgoing for Sender {
+impl Outgoing for Client {
     fn is_forbidden_header(&self, name: &str) -> bool {
-        self.0.is_forbidden_header(name)
+        self.is_forbidden_header(name)
     }
 
-    async fn send(&self, request: HttpRequest, times: HttpTimes) -> Result<HttpAnswer, HttpError> {
-        let times = Times {
-            connect: times.connect,
-            first_byte: times.first_byte,
-            between_bytes: times.between_bytes,
-        };
-        let answer = self.0.send(request, times).await?;
-        Ok(HttpAnswer::new(answer))
-    }
-}
-
-impl From<Failure> for HttpError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Denied => Self::Denied,
-            Failure::Name => Self::Name,
-            Failure::Refused => Self::Refused,
-            Failure::ConnectTimeout => Self::ConnectTimeout,
-            Failure::Connections => Self::Connections,
-            Failure::Certificate => Self::Certificate,
-            Failure::Tls => Self::Tls,
-            Failure::ReadTimeout => Self::ReadTimeout,
-            Failure::Ended => Self::Ended,
-            Failure::Protocol => Self::Protocol,
-            Failure::RequestBody(most) => Self::RequestBody(most),
-            Failure::RequestTrailers => Self::RequestTrailers,
-            Failure::ResponseHead => Self::ResponseHead,
-            Failure::ResponseBody(most) => Self::ResponseBody(most),
-        }
+    async fn send(&self, request: HttpRequest, times: Times) -> Result<HttpAnswer, Failure> {
+        Ok(HttpAnswer::new(self.send(request, times).await?))
     }
 }

@@ -249,3 +249,21 @@ fn every_action_on_objects_is_of_some_verb() {
         "a new action needs its verbs in these tests"
     );
 }
+
+#[tokio::test]
+async fn a_copy_needs_what_reading_and_overwriting_need_and_a_rename_deleting_too() {
+    let (from, to) = (Path::from("a/x"), Path::from("b/x"));
+    let both = "[\"object:get\", \"object:overwrite\"]";
+    let all = "[\"object:get\", \"object:overwrite\", \"object:delete\"]";
+    for (actions, resource, copies, renames) in [
+        (both, "s3://raw/*", true, false),
+        (all, "s3://raw/*", true, true),
+        (all, "s3://raw/a/*", false, false),
+        (all, "s3://raw/b/*", false, false),
+    ] {
+        let store = store(guard(actions, resource), &["a/x"]).await;
+        let copied = store.copy(&from, &to).await.is_ok();
+        let renamed = store.rename(&from, &to).await.is_ok();
+        assert_eq!((copied, renamed), (copies, renames), "{actions} {resource}");
+    }
+}

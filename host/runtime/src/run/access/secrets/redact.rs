@@ -16,12 +16,13 @@ const VALUE_BYTES_MIN: usize = 4;
 pub(crate) struct Redactor(Vec<String>);
 
 impl Redactor {
-    pub(super) fn new(values: &[&str]) -> Self {
-        let values = values.iter().filter(|value| value.len() >= VALUE_BYTES_MIN);
-        let mut forms: Vec<String> = values.flat_map(|value| forms(value)).collect();
-        forms.sort_unstable();
-        forms.dedup();
-        Self(forms)
+    /// Also replaces this value.
+    pub(crate) fn add(&mut self, value: &str) {
+        if value.len() >= VALUE_BYTES_MIN {
+            self.0.extend(forms(value));
+            self.0.sort_unstable();
+            self.0.dedup();
+        }
     }
 
     /// Whether there is nothing to hide.
@@ -78,10 +79,16 @@ fn forms(value: &str) -> Vec<String> {
 mod tests {
     use super::Redactor;
 
+    fn hiding(values: &[&str]) -> Redactor {
+        let mut redactor = Redactor::default();
+        values.iter().for_each(|value| redactor.add(value));
+        redactor
+    }
+
     #[test]
     fn a_value_is_hidden_in_every_form_in_which_it_may_be_shown() {
         let value = "pass/word+1 =\n\u{e9}";
-        let redactor = Redactor::new(&[value]);
+        let redactor = hiding(&[value]);
         for form in [
             value,
             "706173732f776f72642b31203d0ac3a9",
@@ -101,15 +108,15 @@ mod tests {
 
     #[test]
     fn of_two_values_the_longer_is_hidden_whole() {
-        let redactor = Redactor::new(&["secret", "secret-too"]);
+        let redactor = hiding(&["secret", "secret-too"]);
         assert_eq!(
             redactor.clean("a secret-too, a secret"),
             "a [secret], a [secret]"
         );
-        let both = Redactor::new(&["word", "sword"]);
+        let both = hiding(&["word", "sword"]);
         assert_eq!(both.clean("password, sword"), "pas[secret], [secret]");
         // What is too short is part of every text.
-        let short = Redactor::new(&["abc"]);
+        let short = hiding(&["abc"]);
         assert!(short.is_empty());
     }
 }
