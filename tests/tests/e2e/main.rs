@@ -30,6 +30,7 @@ mod ipc;
 mod jobs;
 mod languages;
 mod masks;
+mod messages;
 mod order;
 mod output;
 mod own_network;

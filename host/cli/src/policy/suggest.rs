@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sluicegate::error::{Error, Result, ResultExt as _};
+use sluicegate::error::{Result, ResultExt as _};
 use sluicegate::policy::audit::{Entry, entries};
 use sluicegate::policy::{self, Layer, Suggestion, Syntax, Use};
 
@@ -68,12 +68,10 @@ fn read(arguments: &Arguments) -> Result<Used> {
             }
             Entry::Decision(decided) if !decided.allowed => used.denied += 1,
             Entry::Decision(decided) => {
-                let Some(found) = Use::of(&decided) else {
-                    let message = format!("record {number} names what no policy can be about");
-                    return Err(Error::input(message));
-                };
+                let reading = || format!("record {number} names what no policy can be about");
+                let found = Use::of(&decided).with_context(reading)?;
                 let uses = used.by_application.entry(current.clone()).or_default();
-                uses.insert(found);
+                uses.extend(found);
             }
             Entry::Repeat { .. } | Entry::Close { .. } => {}
         }

@@ -21,7 +21,7 @@ use super::request::Context;
 use super::resource::{Pattern, Resource};
 use super::vocabulary::{Action, ResourceKind};
 use super::{Layer, VALUES_MAX};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Objects of one folder that are named one by one.
 pub const NAMED_MAX: usize = 8;
@@ -37,23 +37,27 @@ pub struct Use {
 }
 
 impl Use {
-    /// What an audit tells of something that was allowed. None where the texts are not those of an audit of ours.
-    #[must_use]
-    pub fn of(decided: &Decided) -> Option<Self> {
-        let action = Action::parse(&decided.action)?;
-        // Nobody has to allow what is given.
-        let action = (!action.is_given()).then_some(action)?;
-        let resource = Resource::parse(&decided.resource, action).ok()?;
+    /// What an audit tells of something that was allowed; none where nobody has to allow it.
+    ///
+    /// # Errors
+    ///
+    /// Fails where the texts are not those of an audit of ours.
+    pub fn of(decided: &Decided) -> Result<Option<Self>> {
+        let action = Action::parse(&decided.action)
+            .ok_or_else(|| Error::input(format!("there is no action `{}`", decided.action)))?;
+        if action.is_given() {
+            return Ok(None);
+        }
         let mut known = decided.context.iter();
         let context = known.try_fold(Context::default(), |context, (key, value)| {
             context.with(action, key, value)
-        });
-        Some(Self {
+        })?;
+        Ok(Some(Self {
             action,
             within: false,
-            resource,
-            context: context.ok()?.entries().collect(),
-        })
+            resource: Resource::parse(&decided.resource, action)?,
+            context: context.entries().collect(),
+        }))
     }
 }
 

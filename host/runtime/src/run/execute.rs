@@ -90,11 +90,8 @@ impl Execution {
             Err(error) => {
                 side.abort().await;
                 // What a transform was denied is most likely why the run failed, whatever the transform made of it.
-                let mut denials = guard.take_denials();
-                let all = error.to_string();
-                denials.retain(|denial| !all.contains(denial.message()));
-                let denials = denials.into_iter();
-                let error = denials.fold(error, |error, denial| error.hint(told(&denial)));
+                let denials = guard.take_denials().into_iter();
+                let error = denials.fold(error, told);
                 Err(logs.clean_error(error))
             }
         }
@@ -454,14 +451,19 @@ pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandb
     }
 }
 
-/// A denial with its cure, as a hint.
-fn told(denial: &Error) -> String {
+/// The error with a denial and its cure as a hint, or with the cure alone where it tells of the denial already.
+fn told(error: Error, denial: Error) -> Error {
+    if error.to_string().contains(denial.message()) {
+        let known = error.hints().to_vec();
+        let new = denial.hints().iter().filter(|hint| !known.contains(hint));
+        return new.cloned().fold(error, Error::hint);
+    }
     let mut text = format!("a transform was denied: {denial}");
     for hint in denial.hints() {
         text.push_str("\n  ");
         text.push_str(&hint.replace('\n', "\n  "));
     }
-    text
+    error.hint(text)
 }
 
 /// Decides in the name of the run: by the policies that are given, and never beyond what its application declares.

@@ -23,6 +23,7 @@ fn with(action: &str, resource: &str, context: &[(&str, &str)]) -> Use {
         errors: Vec::new(),
     })
     .unwrap()
+    .unwrap()
 }
 
 fn get(method: &str, path: &str) -> Use {

@@ -1,5 +1,7 @@
 //! T51: requests whose answers Cedar's authors have proved, put to our slices of policies.
 
+#![expect(clippy::disallowed_methods, reason = "a test reads its own data")]
+
 use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io::{BufRead, BufReader};

@@ -81,7 +81,9 @@ mod tests {
 
     fn hiding(values: &[&str]) -> Redactor {
         let mut redactor = Redactor::default();
-        values.iter().for_each(|value| redactor.add(value));
+        for value in values {
+            redactor.add(value);
+        }
         redactor
     }
 
