@@ -73,7 +73,7 @@ mod tests {
     const GIVEN: &str = "[[statement]]\neffect = \"allow\"\nprincipal = \"any-run\"\naction = \"object:get\"\nresource = \"*\"\n";
 
     /// What a change may take to be seen on a machine that does much else.
-    const DEADLINE: Duration = Duration::from_secs(60);
+    const DEADLINE: Duration = Duration::from_mins(1);
 
     fn until(is_so: impl Fn() -> bool) {
         let deadline = Instant::now() + DEADLINE;

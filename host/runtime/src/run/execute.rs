@@ -91,7 +91,7 @@ impl Execution {
                 side.abort().await;
                 // What a transform was denied is most likely why the run failed, whatever the transform made of it.
                 let denials = guard.take_denials().into_iter();
-                let error = denials.fold(error, told);
+                let error = denials.fold(error, |error, denial| told(error, &denial));
                 Err(logs.clean_error(error))
             }
         }
@@ -452,7 +452,7 @@ pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandb
 }
 
 /// The error with a denial and its cure as a hint, or with the cure alone where it tells of the denial already.
-fn told(error: Error, denial: Error) -> Error {
+fn told(error: Error, denial: &Error) -> Error {
     if error.to_string().contains(denial.message()) {
         let known = error.hints().to_vec();
         let new = denial.hints().iter().filter(|hint| !known.contains(hint));
