@@ -1,4 +1,4 @@
-//! T46: policies and secrets that change while a run goes on.
+//! Policies and secrets that change while a run goes on.
 
 use std::os::unix::fs::PermissionsExt;
 

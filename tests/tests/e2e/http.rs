@@ -444,16 +444,12 @@ fn what_no_honest_guest_does_ends_in_errors() {
         ),
     ];
     assert_eq!(said[..3], expected);
-    assert!(
-        said[3].starts_with("short: true Err(\"ErrorCode::HttpRequestBodySize(Some(5))\") Err("),
-        "{}",
-        said[3]
-    );
-    assert!(
-        said[4].contains("Err(\"ErrorCode::HttpRequestBodySize(Some(10))\")"),
-        "{}",
-        said[4]
-    );
+    for (said, name, written) in [(&said[3], "short", 5), (&said[4], "long", 10)] {
+        // The server may have answered before the first byte was written, and nobody takes one any more.
+        let size = |bytes| format!("Err(\"ErrorCode::HttpRequestBodySize(Some({bytes}))\")");
+        let is_cut = said.contains(&size(written)) || said.contains(&size(0));
+        assert!(said.starts_with(name) && is_cut, "{said}");
+    }
     assert!(
         said[5].contains("HttpRequestTrailerSectionSize"),
         "{}",

@@ -1,5 +1,6 @@
 //! What files are accepted, what they mean, and what is told about a denial.
 
+mod changes;
 mod corpus;
 mod masks;
 mod properties;

@@ -1,4 +1,4 @@
-//! T51: requests whose answers Cedar's authors have proved, put to our slices of policies.
+//! Requests whose answers Cedar's authors have proved, put to our slices of policies.
 
 #![expect(clippy::disallowed_methods, reason = "a test reads its own data")]
 
