@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use sluicegate::error::{Error, Result, ResultExt as _};
-use sluicegate::policy::{Audit, Principal, Unaudited};
+use sluicegate::policy::{self, Audit, Principal, Unaudited};
 use sluicegate::run::{self, Options, Progress, Summary};
 use sluicegate::sandbox::Profile;
 use sluicegate::spec::{Application, ApplicationFile};
@@ -82,6 +82,8 @@ pub(crate) fn parameter(text: &str) -> std::result::Result<(String, String), Str
 
 /// Runs the application and prints its summary.
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
+    // Where no thread is to be had, the first decision takes longer.
+    drop(std::thread::Builder::new().spawn(policy::prepare));
     let doing = || format!("run `{}`", arguments.application.display());
     let run_id = uuid::Uuid::now_v7().to_string();
     let parameters = &arguments.parameters;

@@ -63,6 +63,14 @@ static TYPES: LazyLock<BTreeMap<&str, EntityTypeName>> = LazyLock::new(|| {
     names.into_iter().filter_map(parse).collect()
 });
 
+/// Makes what the first decision needs. That takes two milliseconds, mostly to build the lexers of schema and policies, which
+/// a thread of its own may spend while a run reads its application.
+pub fn prepare() {
+    // Whoever needs them is told what is wrong with them.
+    let _ = validator();
+    LazyLock::force(&TYPES);
+}
+
 /// The entity of a type and a name.
 pub(super) fn uid(ty: &str, name: &str) -> Result<EntityUid> {
     let ty = TYPES

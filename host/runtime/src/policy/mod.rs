@@ -42,7 +42,7 @@ mod write;
 
 pub use audit::{Audit, AuditLog, Record, Unaudited};
 pub use cases::{CASES_MAX, CaseResult, Cases};
-pub use cedar::{CEDAR_DEPTH_MAX, CEDAR_POLICY_BYTES_MAX};
+pub use cedar::{CEDAR_DEPTH_MAX, CEDAR_POLICY_BYTES_MAX, prepare};
 pub use condition::TEXT_BYTES_MAX;
 pub use decide::{Decision, LayerResult, Policies, Snapshot, StatementRef, Verdict};
 pub use explain::{Explanation, NEAR_STATEMENTS_MAX, NearMiss, Part};
