@@ -145,7 +145,58 @@ mod confined {
         (dir, store)
     }
 
-    /// T40: links that lead out are refused by every verb, links that stay within are not.
+    /// Whoever changes names while they are looked up gets nobody out of the folder.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_name_that_becomes_a_link_meanwhile_leads_nowhere_else() {
+        const READS: usize = 3_000;
+        let (dir, store) = store();
+        let elsewhere = TempDir::new().unwrap();
+        write(elsewhere.path(), "x.csv", "secret");
+        write(dir.path(), "real/x.csv", "inside");
+        write(dir.path(), "sub/x.csv", "inside");
+        // Both the file and the folder that it is in come and go.
+        let file = ("real/x.csv", elsewhere.path().join("x.csv"));
+        let folder = ("sub", elsewhere.path().to_path_buf());
+        let over = std::sync::atomic::AtomicBool::new(false);
+        let (mut inside, mut outside, mut refused) = (0, 0, 0);
+        std::thread::scope(|scope| {
+            for (name, target) in [file, folder] {
+                let (over, name) = (&over, dir.path().join(name));
+                scope.spawn(move || {
+                    let (kept, link) = (name.with_extension("kept"), name.with_extension("link"));
+                    symlink(target, &link).unwrap();
+                    while !over.load(Ordering::Relaxed) {
+                        fs::rename(&name, &kept).unwrap();
+                        fs::rename(&link, &name).unwrap();
+                        fs::rename(&name, &link).unwrap();
+                        fs::rename(&kept, &name).unwrap();
+                    }
+                });
+            }
+            tokio::task::block_in_place(|| {
+                let runtime = tokio::runtime::Handle::current();
+                for at in 0..READS * 100 {
+                    if at >= READS && inside > 0 && refused > 0 {
+                        break;
+                    }
+                    let location = Path::from(["real/x.csv", "sub/x.csv"][at % 2]);
+                    let read = async { store.get(&location).await?.bytes().await };
+                    match runtime.block_on(read) {
+                        Ok(bytes) if bytes == "inside" => inside += 1,
+                        Ok(_) => outside += 1,
+                        Err(_) => refused += 1,
+                    }
+                }
+                over.store(true, Ordering::Relaxed);
+            });
+        });
+        assert!(
+            inside > 0 && refused > 0,
+            "{inside} read, {refused} refused"
+        );
+    }
+
+    /// Links that lead out are refused by every verb, links that stay within are not.
     #[tokio::test]
     async fn links_that_leave_the_root_are_refused() {
         let (dir, store) = store();
