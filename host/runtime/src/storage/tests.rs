@@ -190,6 +190,7 @@ mod confined {
                 over.store(true, Ordering::Relaxed);
             });
         });
+        assert_eq!(outside, 0);
         assert!(
             inside > 0 && refused > 0,
             "{inside} read, {refused} refused"
