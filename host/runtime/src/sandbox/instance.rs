@@ -290,7 +290,7 @@ fn store(
             let stack = WasmBacktrace::force_capture(&store);
             let state = store.data_mut();
             if let Err(full) = profile.sample(state.call.phase, &stack) {
-                state.logs.lock().write(Level::Warn, &full);
+                state.logs.lock().warn(&full);
             }
         }
         store.data().may_continue()?;

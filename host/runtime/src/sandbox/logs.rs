@@ -106,10 +106,19 @@ impl Logs {
 
     /// Takes one message, which [`harmless`] made.
     pub(super) fn write(&mut self, level: Level, message: &str) {
+        self.take(level, message, level == Level::Error);
+    }
+
+    /// Passes on what the host has to say, which is no guest's message.
+    pub(super) fn warn(&self, message: &str) {
+        self.sink.log(Level::Warn, message);
+    }
+
+    fn take(&mut self, level: Level, message: &str, sounds_like_a_reason: bool) {
         if !self.sink.takes(level) {
             return;
         }
-        if level == Level::Error {
+        if sounds_like_a_reason {
             self.remember(message);
         }
         let cost = MESSAGE_BYTES + message.len() as u64;
@@ -176,10 +185,7 @@ impl Logs {
             Stream::Out => Level::Info,
             Stream::Err => Level::Warn,
         };
-        if stream == Stream::Err && self.sink.takes(level) {
-            self.remember(&line);
-        }
-        self.write(level, &line);
+        self.take(level, &line, stream == Stream::Err);
         bytes.clear();
         *self.buffer(stream) = bytes;
     }
@@ -207,7 +213,7 @@ impl Drop for Logs {
                 "{} more messages were dropped: limit `log_bytes` of {} reached",
                 self.dropped, self.limit
             );
-            self.sink.log(Level::Warn, &message);
+            self.warn(&message);
         }
     }
 }
