@@ -12,7 +12,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 
 use crate::project::{Project, languages_required, root};
-use crate::servers::{KEY, SECRET, Server};
+use crate::servers::{SECRET, Server};
 
 /// Bytes of the object that is copied: more than one piece, and no multiple of one.
 const COPIED_BYTES: usize = 200_001;
@@ -66,14 +66,6 @@ fn application(project: &Project, params: &str, declared: &str, more: &str) {
          plugin = \"access.wasm\"\nparams = {{ {params} }}\n{declared}\n{more}\n[output]\nuri = \"out\"\n"
     );
     project.write("app.toml", text);
-}
-
-/// Has the buckets of `server` stand for those of S3.
-fn use_server(project: &mut Project, server: &Server) {
-    project.set("AWS_ENDPOINT_URL", &server.address);
-    project.set("AWS_ACCESS_KEY_ID", KEY);
-    project.set("AWS_SECRET_ACCESS_KEY", SECRET);
-    project.set("AWS_REGION", "us-east-1");
 }
 
 /// Runs a case for every language, and says for which it failed.
@@ -279,7 +271,7 @@ fn folders_of_buckets_are_reached_the_same_way() {
     let declared = DECLARED.replace("\"lookup/\"", "\"s3://landing/lookup/\"");
     let declared = declared.replace("\"side/\"", "\"s3://lake/side/\"");
     let mut project = project(&rust(), COPY, &declared);
-    use_server(&mut project, &server);
+    server.serves_s3(&mut project, SECRET);
     project.run(&[]);
     assert!(
         server
@@ -319,7 +311,7 @@ fn what_a_transform_begins_and_does_not_finish_is_given_up() {
     let declared = DECLARED.replace("\"side/\"", "\"s3://lake/side/\"");
     let begin = "mode = \"object-errors\", folder = \"side\", path = \"begun.txt\"";
     let mut project = project(&rust(), begin, &declared);
-    use_server(&mut project, &server);
+    server.serves_s3(&mut project, SECRET);
     project.write("lookup/x", "");
     // Once in a run that succeeds, once in one that fails after `bind` and before its first row.
     let ended = project.run(&[]);
@@ -338,7 +330,7 @@ fn a_path_that_hides_where_it_leads_is_refused_before_any_store_is_asked() {
     server.put("landing", "lookup/x", "");
     server.put("landing", "beside", CANARY);
     let mut project = project(&rust(), "", DECLARED);
-    use_server(&mut project, &server);
+    server.serves_s3(&mut project, SECRET);
     project.write("lookup/x", "");
     project.write("beside", CANARY);
     let remote = DECLARED.replace("\"lookup/\"", "\"s3://landing/lookup/\"");

@@ -1,7 +1,7 @@
 //! Transforms that write more beside the output than they may, or do not end what they begin: nothing of it stays.
 
 use crate::project::{Project, root};
-use crate::servers::{KEY, SECRET, Server};
+use crate::servers::{SECRET, Server};
 
 /// More than one part of an upload, and no multiple of one.
 const BYTES: u64 = (17 << 20) + 1;
@@ -105,10 +105,7 @@ fn uploads_that_are_never_completed_leave_nothing() {
         );
 
         let mut project = hoarding("s3://lake/side/", &params);
-        project.set("AWS_ENDPOINT_URL", &server.address);
-        project.set("AWS_ACCESS_KEY_ID", KEY);
-        project.set("AWS_SECRET_ACCESS_KEY", SECRET);
-        project.set("AWS_REGION", "us-east-1");
+        server.serves_s3(&mut project, SECRET);
         let ended = project.try_run(&[]);
         assert_eq!(ended.code, Some(code), "{then}: {}", ended.err);
         assert_eq!(server.uploads(), 0, "{then}");

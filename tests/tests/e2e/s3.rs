@@ -1,17 +1,14 @@
 //! Input from and output to S3, through a server that speaks its protocol and checks signatures.
 
 use crate::project::{Project, SALES};
-use crate::servers::{KEY, SECRET, Server};
+use crate::servers::{SECRET, Server};
 
 /// The lab between the server's buckets.
 fn lab(server: &Server, secret: &str) -> Project {
     server.put("landing", "sales/2024/sales.csv", SALES);
     server.make("lake");
     let mut project = Project::lab();
-    project.set("AWS_ENDPOINT_URL", &server.address);
-    project.set("AWS_ACCESS_KEY_ID", KEY);
-    project.set("AWS_SECRET_ACCESS_KEY", secret);
-    project.set("AWS_REGION", "us-east-1");
+    server.serves_s3(&mut project, secret);
     project.application(
         "uri = \"s3://landing/sales/\"\nformat = \"csv\"",
         "",

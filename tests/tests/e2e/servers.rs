@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
-use crate::project::root;
+use crate::project::{Project, root};
 
 /// Who may sign requests to [`Server::of_s3`].
 pub(crate) const KEY: &str = "AKIDEXAMPLE";
@@ -41,6 +41,14 @@ impl Server {
             |builder| builder.set_auth(SimpleAuth::from_single(KEY, SECRET)),
             |_| true,
         )
+    }
+
+    /// Has its buckets stand for those of S3, to a project that signs with `secret`.
+    pub(crate) fn serves_s3(&self, project: &mut Project, secret: &str) {
+        project.set("AWS_ENDPOINT_URL", &self.address);
+        project.set("AWS_ACCESS_KEY_ID", KEY);
+        project.set("AWS_SECRET_ACCESS_KEY", secret);
+        project.set("AWS_REGION", "us-east-1");
     }
 
     /// A server that speaks the XML interface of Google's Cloud Storage. It is S3's but for the names of two headers; no

@@ -1,7 +1,7 @@
 //! Files that nobody but their owner may read.
 
 use std::io::Read;
-use std::path::Path as FsPath;
+use std::path::{Path as FsPath, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, MetadataExt, OpenOptions, OpenOptionsExt};
@@ -23,9 +23,9 @@ pub struct Stamp([i64; 3], u64);
 /// The stamp of what a local name leads to; none where that cannot be told.
 #[must_use]
 pub fn private_stamp(uri: &Uri) -> Option<Stamp> {
-    let folder = FsPath::new("/").join(uri.parent().path());
-    let folder = Dir::open_ambient_dir(folder, ambient_authority()).ok()?;
-    let found = folder.metadata(uri.name()).ok()?;
+    let path = path_of(uri);
+    let folder = Dir::open_ambient_dir(path.parent()?, ambient_authority()).ok()?;
+    let found = folder.metadata(path.file_name()?).ok()?;
     let changed = [found.ctime(), found.ctime_nsec(), found.mtime()];
     Some(Stamp(changed, found.ino()))
 }
@@ -46,8 +46,12 @@ pub fn read_private(
     if !granted.resource().is(uri) {
         return Err(Error::internal("a file was granted and another is read"));
     }
-    let folder = FsPath::new("/").join(uri.parent().path());
-    read_own(&folder.join(uri.name()), bytes_max)
+    read_own(&path_of(uri), bytes_max)
+}
+
+/// The path of a local file.
+fn path_of(uri: &Uri) -> PathBuf {
+    FsPath::new("/").join(uri.parent().path()).join(uri.name())
 }
 
 /// The same of a file that is the host's own and no part of a run, which no policy is about; `path` is absolute.
