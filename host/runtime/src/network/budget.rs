@@ -1,12 +1,13 @@
 //! What a run has left of its connections and its requests, and bounds that nobody has a reason to move.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::Failure;
 use crate::limits::HttpLimits;
 use crate::policy::Guard;
@@ -61,20 +62,29 @@ pub(super) fn told(guard: &Guard, failure: Failure) -> Failure {
 }
 
 /// What a run has left: shared by all its steps and instances.
-#[derive(Debug)]
 pub struct Budget {
     pub(super) limits: HttpLimits,
     connections: Arc<Semaphore>,
     requests: AtomicU64,
+    is_over: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+impl fmt::Debug for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budget")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Budget {
-    /// All of `limits`.
+    /// All of `limits`, until `is_over` says that the run is.
     #[must_use]
-    pub fn new(limits: HttpLimits) -> Self {
+    pub fn new(limits: HttpLimits, is_over: Arc<dyn Fn() -> bool + Send + Sync>) -> Self {
         Self {
             connections: Arc::new(Semaphore::new(limits.connections)),
             requests: AtomicU64::new(0),
+            is_over,
             limits,
         }
     }
@@ -96,13 +106,18 @@ impl Budget {
     ///
     /// # Errors
     ///
-    /// `Limit` where none becomes free in time.
+    /// `Limit` where none becomes free in time; `Cancelled` where the run is over by then.
     pub(super) async fn connection(&self) -> Result<OwnedSemaphorePermit> {
         let free = Arc::clone(&self.connections).acquire_owned();
         let free = tokio::time::timeout(self.limits.first_byte_time, free).await;
-        free.ok().and_then(Result::ok).ok_or_else(|| {
+        let free = free.ok().and_then(Result::ok).ok_or_else(|| {
             let error = Error::limit_key("http_connections", self.limits.connections);
             error.context("no connection became free in time")
-        })
+        })?;
+        // The requests of a guest that ends are dropped one after the other: what one held is no reason to begin another.
+        if (self.is_over)() {
+            return Err(Error::new(ErrorKind::Cancelled, "the run is over"));
+        }
+        Ok(free)
     }
 }

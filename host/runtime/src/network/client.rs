@@ -120,7 +120,10 @@ impl Client {
             .map_err(|why| self.deny(&why, Failure::Denied))?;
         check_length(&parts.headers, limits.request_bytes)?;
         let free = budget.connection().await;
-        let permit = free.map_err(|why| self.deny(&why, Failure::Connections))?;
+        let permit = free.map_err(|why| match why.kind() {
+            ErrorKind::Cancelled => Failure::Ended,
+            _ => self.deny(&why, Failure::Connections),
+        })?;
         let within = Within::new("http_connect_time", times.connect, limits.connect_time);
         let mut headers = parts.headers;
         let connected = timeout(within.time, async {

@@ -39,7 +39,7 @@ pub async fn reach(application: &Application, options: &Options) -> Result<(Offe
         vault: &Arc::new(vault),
         bytes_max: application.limits.output_bytes,
         has_policies: options.policies.is_some(),
-        budget: &Arc::new(Budget::new(limits)),
+        budget: &Arc::new(Budget::new(limits, Arc::new(|| false))),
         stand_in: options.stand_in.as_ref(),
     };
     let logs: Arc<dyn LogSink> = options.progress.logs().of(&step.name);

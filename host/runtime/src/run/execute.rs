@@ -62,6 +62,8 @@ impl Execution {
         let meter = Arc::new(Meter::default());
         let guard = guard(&application, &options)?;
         let environment = options.environment.clone();
+        let stop: Arc<AtomicBool> = Arc::default();
+        let is_over = cancelled(&options, &stop);
         Ok(Self {
             engine: Engine::new(&application.limits, threads(options.threads))?,
             sandbox: sandbox(&options, &application.limits.compile)?,
@@ -71,8 +73,8 @@ impl Execution {
             held: Arc::default(),
             side: Arc::new(SideObjects::new(application.limits.objects)),
             written: Arc::default(),
-            budget: Arc::new(Budget::new(application.limits.http.clone())),
-            stop: Arc::default(),
+            budget: Arc::new(Budget::new(application.limits.http.clone(), is_over)),
+            stop,
             started: Instant::now(),
             application,
             options,
@@ -253,9 +255,7 @@ impl Execution {
 
     /// Whether guests and compilers of this run are to stop.
     fn cancelled(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
-        let progress = Arc::clone(&self.options.progress);
-        let stop = Arc::clone(&self.stop);
-        Arc::new(move || stop.load(Ordering::Relaxed) || progress.is_cancelled())
+        cancelled(&self.options, &self.stop)
     }
 
     /// Executes all partitions side by side into staged files.
@@ -449,6 +449,13 @@ pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandb
         }
         outcome => outcome,
     }
+}
+
+/// Whether what a run with these `options` began is to stop.
+fn cancelled(options: &Options, stop: &Arc<AtomicBool>) -> Arc<dyn Fn() -> bool + Send + Sync> {
+    let progress = Arc::clone(&options.progress);
+    let stop = Arc::clone(stop);
+    Arc::new(move || stop.load(Ordering::Relaxed) || progress.is_cancelled())
 }
 
 /// The error with a denial and its cure as a hint, or with the cure alone where it tells of the denial already.

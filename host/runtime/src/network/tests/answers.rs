@@ -1,7 +1,8 @@
 //! What a server can do to who asks it, and what it cannot.
 
 use std::fmt::Write as _;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +14,10 @@ use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::Frame;
 
 use super::server::{Names, Reply, Server, World, gate, here, limits, ok};
+use crate::error::ErrorKind;
 use crate::http::{Failure, Times};
 use crate::limits::HttpLimits;
+use crate::network::Budget;
 
 async fn world(reply: Reply, limits: HttpLimits) -> (Server, World, String) {
     let server = Server::new(reply).await;
@@ -90,7 +93,7 @@ async fn a_name_that_is_never_resolved_is_no_connection_in_time() {
         ..limits()
     };
     let mut world = World::new(&[here(80)], limits);
-    let resolver = std::sync::Arc::new(Never);
+    let resolver = Arc::new(Never);
     let means = crate::network::Means {
         resolver,
         ..world.client.means()
@@ -364,4 +367,20 @@ async fn an_answer_comes_as_it_is() {
     let trailers = answer.trailers().cloned().unwrap_or_default();
     assert_eq!(answer.to_bytes(), "abcde");
     assert_eq!(trailers["x-end"], "1");
+}
+
+#[tokio::test]
+async fn who_waits_when_the_run_ends_gets_no_connection() {
+    let over = Arc::new(AtomicBool::new(false));
+    let switch = Arc::clone(&over);
+    let limits = HttpLimits {
+        connections: 1,
+        ..limits()
+    };
+    let budget = Budget::new(limits, Arc::new(move || switch.load(Ordering::SeqCst)));
+    let held = budget.connection().await.unwrap();
+    let waiting = budget.connection();
+    over.store(true, Ordering::SeqCst);
+    drop(held);
+    assert_eq!(waiting.await.unwrap_err().kind(), ErrorKind::Cancelled);
 }

@@ -202,7 +202,7 @@ impl World {
 
     pub(super) fn with(rules: &[HttpRule], limits: HttpLimits, gate: Gate, names: Names) -> Self {
         let names = Arc::new(names);
-        let budget = Arc::new(Budget::new(limits));
+        let budget = Arc::new(Budget::new(limits, Arc::new(|| false)));
         let means = Means {
             gate,
             secrets: Arc::new(Token),
