@@ -23,12 +23,13 @@ pub(crate) struct Arguments {
 pub(crate) fn head(arguments: &Arguments, json: bool) -> Outcome {
     let doing = || format!("show `{}`", arguments.uri);
     let batches = rows(&arguments.uri, arguments.rows).with_context(doing)?;
-    let text = if json {
-        lines(&batches)
-    } else {
-        table(&batches)
-    };
-    report::print(&text.with_context(doing)?)
+    print(&batches, json)
+}
+
+/// Prints rows, as a table or as one JSON object a line.
+pub(crate) fn print(batches: &[RecordBatch], json: bool) -> Outcome {
+    let text = if json { lines(batches) } else { table(batches) };
+    report::print(&text?)
 }
 
 /// The first rows of `uri`.

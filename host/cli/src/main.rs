@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod dataset;
 mod head;
 mod interrupt;
 mod limits;
@@ -43,6 +44,8 @@ enum Task {
     Head(head::Arguments),
     Schema(schema::Arguments),
     #[command(subcommand)]
+    Dataset(dataset::Task),
+    #[command(subcommand)]
     Plugin(plugin::Task),
     #[command(subcommand)]
     Policy(policy::Task),
@@ -70,6 +73,7 @@ fn run(task: Task, json: bool) -> report::Outcome {
         Task::Run(arguments) => run::run(&arguments, json),
         Task::Head(arguments) => head::head(&arguments, json),
         Task::Schema(arguments) => schema::schema(&arguments, json),
+        Task::Dataset(task) => dataset::run(&task, json),
         Task::Plugin(task) => plugin::run(&task, json),
         Task::Policy(task) => policy::run(&task, json),
         Task::Audit(task) => audit::run(&task, json),

@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Prints the executed plan with its metrics
     #[arg(long)]
     explain: bool,
+    /// Names the run. Of runs with one name, one commits to an output, however often it is tried; without, the name is new
+    #[arg(long, value_name = "NAME", value_parser = run_id)]
+    run_id: Option<String>,
     /// Shows neither progress nor the transforms' messages
     #[arg(short, long)]
     quiet: bool,
@@ -61,6 +64,25 @@ pub(crate) struct Arguments {
     limits: LimitFlags,
 }
 
+/// A name for a run that no other has.
+pub(crate) fn new_id() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// A name that can be part of the names of files.
+fn run_id(text: &str) -> std::result::Result<String, String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if (1..=RUN_ID_MAX).contains(&text.len()) && text.chars().all(legal) {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "expected up to {RUN_ID_MAX} letters, digits, `-`, `_` and `.`"
+    ))
+}
+
+/// Characters of a run's name: names of files that hold one are to fit into any file system.
+const RUN_ID_MAX: usize = 64;
+
 /// More threads than any machine has cores only cost memory.
 const THREADS_MAX: usize = 512;
 
@@ -85,7 +107,7 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
     // Where no thread is to be had, the first decision takes longer.
     drop(std::thread::Builder::new().spawn(policy::prepare));
     let doing = || format!("run `{}`", arguments.application.display());
-    let run_id = uuid::Uuid::now_v7().to_string();
+    let run_id = arguments.run_id.clone().unwrap_or_else(new_id);
     let parameters = &arguments.parameters;
     let mut application =
         application(&arguments.application, parameters, &run_id).with_context(doing)?;

@@ -65,6 +65,18 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
         printable(&summary.application),
         summary.run_id
     )?;
+    if summary.skipped {
+        return match summary.version {
+            Some(version) => writeln!(
+                text,
+                "  skipped: this run committed version {version} before"
+            ),
+            None => writeln!(
+                text,
+                "  skipped: the output is there, and `mode = \"ignore\"` leaves it as it is"
+            ),
+        };
+    }
     writeln!(
         text,
         "  rows    {} in, {} out, {} rejected",

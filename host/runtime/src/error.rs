@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Policy,
     /// Storage failed or refused.
     Storage,
+    /// Somebody else wrote to the output meanwhile.
+    Conflict,
     /// The run was cancelled.
     Cancelled,
     /// A bug in Sluicegate.
@@ -41,6 +43,7 @@ impl ErrorKind {
             Self::Limit => "limit",
             Self::Policy => "policy",
             Self::Storage => "storage",
+            Self::Conflict => "conflict",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
@@ -60,6 +63,7 @@ impl ErrorKind {
             Self::Limit => 7,
             Self::Policy => 8,
             Self::Storage => 9,
+            Self::Conflict => 11,
             Self::Cancelled => 130,
         }
     }

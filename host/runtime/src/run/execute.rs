@@ -20,9 +20,10 @@ use crate::network::Budget;
 use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
-use crate::spec::{Application, Mode, Source};
+use crate::spec::{Application, SchemaColumn, Source};
 use crate::storage::{
-    FinishedFile, Meter, Place, SideObjects, Staging, Stores, canonical, check_overlap,
+    Beginning, Committed, FinishedFile, Intent, Meter, Place, SideObjects, Staging, Stores,
+    canonical, check_overlap,
 };
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
@@ -103,7 +104,12 @@ impl Execution {
         check_overlap(&self.application.inputs, &self.application.output)?;
         let prepared = self.within_limits(self.prepare()).await;
         self.stop.store(prepared.is_err(), Ordering::Relaxed);
-        let (plan, staging) = prepared?;
+        let (plan, beginning) = prepared?;
+        let staging = match beginning {
+            Beginning::Ready(staging) => Arc::from(staging),
+            Beginning::Committed(past) => return Ok(self.nothing_done(&plan, Some(past.version))),
+            Beginning::Ignored => return Ok(self.nothing_done(&plan, None)),
+        };
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);
         let outcome = self.write(plan, Arc::clone(&staging)).await;
@@ -119,7 +125,7 @@ impl Execution {
     }
 
     /// A plan that is ready to execute, and a place that is ready for its files.
-    async fn prepare(&self) -> Result<(Planned, Arc<Staging>)> {
+    async fn prepare(&self) -> Result<(Planned, Beginning)> {
         let logical = self.plan().await?;
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         let output = &self.application.output;
@@ -129,8 +135,14 @@ impl Execution {
             .open_output(&output.uri)
             .with_context(preparing)?;
         self.may_write(&place).with_context(preparing)?;
-        let staging = Staging::begin(&place, output.mode, &self.options.run_id);
-        Ok((plan, Arc::new(staging.await.with_context(preparing)?)))
+        let intent = Intent {
+            run: self.options.run_id.clone(),
+            mode: output.mode,
+            keep_versions: output.keep_versions,
+            time: self.application.limits.wall_time,
+        };
+        let beginning = Staging::begin(&place, intent).await;
+        Ok((plan, beginning.with_context(preparing)?))
     }
 
     /// Asks for what the commit will do, so that it is not refused after all the work.
@@ -148,14 +160,14 @@ impl Execution {
         );
         self.guard
             .grant::<act::ObjectCreate>(named(part)?, Context::default())?;
-        if output.mode == Mode::ErrorIfExists {
+        if !output.mode.takes_existing() {
             return Ok(());
         }
         let marker = named("_SUCCESS".to_owned())?;
         let context = Context::default;
         self.guard
             .grant::<act::ObjectOverwrite>(marker.clone(), context())?;
-        if output.mode == Mode::Overwrite {
+        if output.mode.replaces() {
             self.guard.grant::<act::ObjectDelete>(marker, context())?;
         }
         Ok(())
@@ -263,6 +275,7 @@ impl Execution {
         let rows_out = Arc::new(AtomicU64::new(0));
         let sink = Arc::new(Sink {
             output: self.application.output.clone(),
+            folder: String::new(),
             schema: plan.schema(),
             staging,
             run_id: self.options.run_id.clone(),
@@ -369,12 +382,13 @@ impl Execution {
         let rows_out = written.files.iter().map(|file| file.rows).sum();
         let mut files = Vec::with_capacity(written.files.len());
         let mut finished = Vec::with_capacity(written.files.len());
-        for WrittenFile { file, rows } in written.files {
+        for WrittenFile { mut file, rows } in written.files {
             files.push(FileSummary {
                 path: file.path.clone(),
                 rows,
                 bytes: file.bytes,
             });
+            file.rows = Some(rows);
             finished.push(file);
         }
         let staging = Arc::into_inner(staging)
@@ -383,12 +397,34 @@ impl Execution {
             drop(staging.abort().await);
             return Err(error);
         }
-        self.publish(staging, finished, rows_out).await?;
-        Ok(self.summary(files, rows_out, &written.plan))
+        let schema = written.plan.schema();
+        let schema = schema
+            .fields()
+            .iter()
+            .map(|field| SchemaColumn::from(&**field));
+        let committed = self.publish(staging, finished, schema.collect()).await?;
+        Ok(Summary {
+            version: Some(committed.version.version),
+            ..self.summary(files, rows_out, &written.plan)
+        })
+    }
+
+    /// What is told where the output has all that the run would write, or is to stay as it is.
+    fn nothing_done(&self, plan: &Planned, version: Option<u64>) -> Summary {
+        Summary {
+            version,
+            skipped: true,
+            ..self.summary(Vec::new(), 0, plan)
+        }
     }
 
     /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
-    async fn publish(&self, staging: Staging, files: Vec<FinishedFile>, rows: u64) -> Result<()> {
+    async fn publish(
+        &self,
+        staging: Staging,
+        files: Vec<FinishedFile>,
+        schema: Vec<SchemaColumn>,
+    ) -> Result<Committed> {
         // A transform may have gone on after a decision could not be kept.
         let published = async {
             self.options.audit.check()?;
@@ -398,11 +434,12 @@ impl Execution {
             drop(staging.abort().await);
             return Err(error);
         }
-        staging
-            .commit(files, rows)
+        let committed = staging
+            .commit(files, schema)
             .await
             .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
-        self.side.settle().await
+        self.side.settle().await?;
+        Ok(committed)
     }
 
     fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: &Planned) -> Summary {
@@ -414,6 +451,8 @@ impl Execution {
         Summary {
             run_id: self.options.run_id.clone(),
             application: self.application.name.clone(),
+            version: None,
+            skipped: false,
             rows_in: plan.rows_read(),
             rows_out,
             rows_rejected: steps.iter().map(|step| step.rows_rejected).sum(),

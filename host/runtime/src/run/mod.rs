@@ -3,6 +3,7 @@
 mod access;
 mod alone;
 mod check;
+mod dataset;
 mod execute;
 mod held;
 mod logs;
@@ -35,6 +36,7 @@ use crate::storage::{Meter, Stores};
 pub use crate::engine::RejectedRow;
 pub use alone::reach;
 pub use check::{Check, CheckedNeed, Fix, check};
+pub use dataset::{Compacted, Dataset, History};
 pub use needs::needs;
 pub use probe::{Probe, probe};
 pub use progress::Progress;

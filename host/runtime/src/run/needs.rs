@@ -138,14 +138,14 @@ impl Needs<'_> {
 
     fn output(&mut self, uri: &Uri, mode: Mode) -> Result<()> {
         let actions: &[Action] = match mode {
-            Mode::ErrorIfExists => &[Action::ObjectList, Action::ObjectCreate],
+            Mode::ErrorIfExists | Mode::Ignore => &[Action::ObjectList, Action::ObjectCreate],
             // The marker of the run before is written anew.
             Mode::Append => &[
                 Action::ObjectList,
                 Action::ObjectCreate,
                 Action::ObjectOverwrite,
             ],
-            Mode::Overwrite => &[
+            Mode::Overwrite | Mode::OverwritePartitions => &[
                 Action::ObjectList,
                 Action::ObjectCreate,
                 Action::ObjectOverwrite,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::engine::Files;
 use crate::error::{Error, Result, ResultExt};
 use crate::spec::{Input, InputFormat, SchemaSource, Scheme, Uri, parse_schema};
-use crate::storage::{Stores, list, read_whole};
+use crate::storage::{Place, Stores, list, read_whole};
 
 /// Bytes of a schema file.
 const SCHEMA_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -15,21 +15,24 @@ pub(super) async fn files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<F
     let opening = || format!("open input `{name}`");
     let place = stores.open_input(uri).with_context(opening)?;
     let objects = list(&place, uri.pattern()).await.with_context(opening)?;
-    // Keys are relative to what the store is rooted at: a folder, a bucket or a host.
-    let origin = if place.path.as_ref().is_empty() {
-        place.uri.as_folder().to_string()
-    } else if uri.scheme() == Scheme::File {
-        place.uri.parent().to_string()
-    } else {
-        uri.root().to_string()
-    };
     Ok(Files {
+        origin: origin(&place),
         store: place.store,
         objects,
-        origin,
         local: uri.scheme() == Scheme::File,
         discreet: false,
     })
+}
+
+/// What precedes the keys of a store in messages: they are relative to a folder, a bucket or a host.
+pub(super) fn origin(place: &Place) -> String {
+    if place.path.as_ref().is_empty() {
+        place.uri.as_folder().to_string()
+    } else if place.uri.scheme() == Scheme::File {
+        place.uri.parent().to_string()
+    } else {
+        place.uri.root().to_string()
+    }
 }
 
 /// `input` with the schema of its schema file, if it names one. What is wrong with the file is told unless `discreet`:

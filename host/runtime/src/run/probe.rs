@@ -263,7 +263,11 @@ fn occupied(mode: Mode) -> Result<String> {
         Mode::ErrorIfExists => Err(Error::input("something is there already")
             .hint("name another folder, or say `mode = \"overwrite\"` or `mode = \"append\"`")),
         Mode::Overwrite => Ok("something is there, which is replaced".to_owned()),
+        Mode::OverwritePartitions => {
+            Ok("something is there, of which some partitions may be replaced".to_owned())
+        }
         Mode::Append => Ok("something is there, which stays".to_owned()),
+        Mode::Ignore => Ok("something is there, so that the run will do nothing".to_owned()),
     }
 }
 

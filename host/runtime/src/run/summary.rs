@@ -11,6 +11,10 @@ pub struct Summary {
     pub run_id: String,
     /// The application's name.
     pub application: String,
+    /// The version of the output that it committed, or that a run of the same name did before it.
+    pub version: Option<u64>,
+    /// Whether nothing was done, as the output has all of it or is to stay as it is.
+    pub skipped: bool,
     /// Rows read from the inputs.
     pub rows_in: u64,
     /// Rows written.

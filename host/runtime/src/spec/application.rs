@@ -216,6 +216,8 @@ pub struct Output {
     pub format: OutputFormat,
     /// What happens to what is already there.
     pub mode: Mode,
+    /// Earlier versions that stay readable by their numbers.
+    pub keep_versions: u64,
     /// Columns whose values become folders, as in `date=2024-01-31/`.
     pub partition_by: Vec<String>,
     /// A file that is at least this big is finished and another begun.
@@ -292,6 +294,10 @@ pub enum Mode {
     Overwrite,
     /// New files join it.
     Append,
+    /// Of Hive partitions, those that the run writes are replaced, and the others stay.
+    OverwritePartitions,
+    /// The run does nothing where something is there.
+    Ignore,
 }
 
 impl Mode {
@@ -302,6 +308,23 @@ impl Mode {
             Self::ErrorIfExists => "error-if-exists",
             Self::Overwrite => "overwrite",
             Self::Append => "append",
+            Self::OverwritePartitions => "overwrite-partitions",
+            Self::Ignore => "ignore",
         }
+    }
+
+    /// Whether files that are there may go.
+    #[must_use]
+    pub const fn replaces(self) -> bool {
+        matches!(self, Self::Overwrite | Self::OverwritePartitions)
+    }
+
+    /// Whether there may be anything before the run.
+    #[must_use]
+    pub const fn takes_existing(self) -> bool {
+        matches!(
+            self,
+            Self::Overwrite | Self::OverwritePartitions | Self::Append
+        )
     }
 }

@@ -38,7 +38,7 @@ pub use manifest::PluginManifest;
 pub use nearest::{nearest, nearest_few};
 pub use parameter::{Parameter, ParameterType, Value};
 pub use quantity::{format_size, parse_duration, parse_size};
-pub use schema::{parse_schema, schema_to_toml};
+pub use schema::{SchemaColumn, parse_schema, schema_to_toml};
 pub use uri::{Scheme, Uri};
 
 pub(crate) use document::{Entry, Fields, Kind, Node, Problems, parse as parse_document};

@@ -9,11 +9,12 @@ use super::parameter::Value;
 use super::quantity::{clip, format_size, parse_size};
 use super::uri::Uri;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "from",
     "uri",
     "format",
     "mode",
+    "keep_versions",
     "compression",
     "row_group_rows",
     "target_file_bytes",
@@ -22,10 +23,21 @@ const KEYS: [&str; 10] = [
     "header",
 ];
 
-const MODES: [(&str, Mode); 3] = [
+/// Earlier versions that are kept, so that who reads while the output is replaced ends well, and a mistake can be undone.
+const KEEP_VERSIONS: u64 = 1;
+
+/// Each version that is kept may have all its files to itself.
+const KEEP_VERSIONS_MAX: u64 = 100;
+
+const MODES: [(&str, Mode); 5] = [
     (Mode::ErrorIfExists.as_str(), Mode::ErrorIfExists),
     (Mode::Overwrite.as_str(), Mode::Overwrite),
     (Mode::Append.as_str(), Mode::Append),
+    (
+        Mode::OverwritePartitions.as_str(),
+        Mode::OverwritePartitions,
+    ),
+    (Mode::Ignore.as_str(), Mode::Ignore),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -103,7 +115,18 @@ pub(super) fn read(
     let mode = fields.or("mode", Mode::default(), |node| {
         node.choice(&MODES, problems)
     });
+    let keep_versions = fields.or("keep_versions", KEEP_VERSIONS, |node| {
+        node.integer(0, KEEP_VERSIONS_MAX, problems)
+    });
     let partition_by = fields.strings_or_empty("partition_by");
+    if mode == Some(Mode::OverwritePartitions) && partition_by.as_ref().is_some_and(Vec::is_empty) {
+        let message = "`mode = \"overwrite-partitions\"` needs `partition_by`";
+        problems.add_with_hint(
+            span,
+            message,
+            "name the columns whose values become folders, or use `mode = \"overwrite\"`",
+        );
+    }
     let target_file_bytes = fields.or("target_file_bytes", TARGET_FILE_BYTES, |node| {
         let (min, max) = (TARGET_FILE_BYTES_MIN, TARGET_FILE_BYTES_MAX);
         size(node, min, max, problems)
@@ -113,6 +136,7 @@ pub(super) fn read(
         uri: uri?,
         format: format?,
         mode: mode?,
+        keep_versions: keep_versions?,
         partition_by: partition_by?,
         target_file_bytes: target_file_bytes?,
     })

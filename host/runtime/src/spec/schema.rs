@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
 
 use super::document::{self, Fields, Node, Problems};
 use super::quantity::clip;
@@ -57,6 +58,29 @@ pub fn schema_to_toml(schema: &Schema) -> Result<String> {
         text.push_str("columns = []\n");
     }
     Ok(text)
+}
+
+/// A column as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchemaColumn {
+    /// Its name.
+    pub name: String,
+    /// The name of its type in schema files, or Arrow's where it has none there.
+    #[serde(rename = "type")]
+    pub data_type: String,
+    /// Whether values may be missing.
+    pub nullable: bool,
+}
+
+impl From<&Field> for SchemaColumn {
+    fn from(field: &Field) -> Self {
+        let data_type = type_name::write(field.data_type());
+        Self {
+            name: field.name().clone(),
+            data_type: data_type.unwrap_or_else(|| field.data_type().to_string()),
+            nullable: field.is_nullable(),
+        }
+    }
 }
 
 /// Reads an array of columns.

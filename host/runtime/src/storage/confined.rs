@@ -22,11 +22,14 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions,
+    Result,
 };
 
 use folder::Folder;
 use upload::{LocalUpload, Temporary};
+
+use super::upload::{Resume, Ticket};
 
 /// Deletions that are under way at once.
 const DELETIONS_MAX: usize = 8;
@@ -115,7 +118,15 @@ impl ObjectStore for ConfinedStore {
         }
         let location = location.clone();
         let temporary = self
-            .blocking(move |folder| Temporary::create(folder, &location))
+            .blocking(move |folder| {
+                if let Some(resume) = opts.extensions.get::<Resume>() {
+                    return Temporary::adopt(folder, &location, resume);
+                }
+                match opts.extensions.get::<Ticket>() {
+                    Some(ticket) => Temporary::stage(folder, &location, ticket),
+                    None => Temporary::create(folder, &location),
+                }
+            })
             .await?;
         Ok(Box::new(LocalUpload::new(temporary)))
     }
@@ -197,6 +208,12 @@ impl ObjectStore for ConfinedStore {
             .map(drop)
         })
         .await
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        let (from, to) = (from.clone(), to.clone());
+        self.blocking(move |folder| folder.rename(&from, &to, options.target_mode))
+            .await
     }
 }
 

@@ -11,10 +11,11 @@ use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
     Error as StoreError, GetOptions, GetResult, MultipartUpload, ObjectStore, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
 
 use super::layer::Layer;
+use super::upload::Resume;
 use crate::error::{Error, Result as OwnResult};
 use crate::policy::{Act, Action, Context, Granted, Guard, Resource, Snapshot, act};
 use crate::spec::Uri;
@@ -29,7 +30,8 @@ const REMEMBERED_MAX: usize = 100_000;
 /// * creating what is absent, and files of a run, whose names are its own: `object:create`;
 /// * writing whatever is there, or with [`Replaces`]: `object:overwrite`;
 /// * deleting: `object:delete`, but for what this run itself may create and began to;
-/// * copying: `object:get` of the one and `object:overwrite` of the other; renaming: `object:delete` of the one as well.
+/// * copying: `object:get` of the one and `object:overwrite` of the other; renaming: `object:delete` of the one as well;
+///   with [`Shelves`]: `object:delete` of the one and `object:create` of the other.
 #[derive(Clone, Debug)]
 pub(super) struct Guarded {
     guard: Guard,
@@ -62,6 +64,11 @@ impl Remembered {
 /// In the options of an upload: it is meant to replace what is there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Replaces;
+
+/// In the options of a renaming: it moves a file between what is current of a dataset and what is kept of it, where who
+/// reads the one may read the other. Nobody sees its content for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shelves;
 
 /// In the options of a question about an object: what for, and so who may ask.
 #[derive(Clone, Copy, Debug)]
@@ -252,7 +259,10 @@ impl Layer for Guarded {
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
         let replaces = options.extensions.get::<Replaces>().is_some();
-        self.may_upload(location, replaces)?;
+        // To complete one that was begun is decided about then, and to give it up by nobody.
+        if options.extensions.get::<Resume>().is_none() {
+            self.may_upload(location, replaces)?;
+        }
         Ok(Box::new(GuardedUpload {
             upload: store.put_multipart_opts(location, options).await?,
             guarded: self.clone(),
@@ -290,7 +300,11 @@ impl Layer for Guarded {
         self.ask::<act::ObjectOverwrite>(to)
     }
 
-    fn check_rename(&self, from: &Path, to: &Path) -> Result<()> {
+    fn check_rename(&self, from: &Path, to: &Path, options: &RenameOptions) -> Result<()> {
+        if options.extensions.get::<Shelves>().is_some() {
+            self.ask::<act::ObjectCreate>(to)?;
+            return self.may_delete(from);
+        }
         self.check_copy(from, to)?;
         self.ask::<act::ObjectDelete>(from)
     }

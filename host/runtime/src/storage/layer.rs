@@ -80,7 +80,7 @@ pub trait Layer: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Whether an object may be renamed: asked before the store is.
-    fn check_rename(&self, _from: &Path, _to: &Path) -> Result<()> {
+    fn check_rename(&self, _from: &Path, _to: &Path, _options: &RenameOptions) -> Result<()> {
         Ok(())
     }
 }
@@ -182,7 +182,7 @@ impl<S: ObjectStore, L: Layer> ObjectStore for Layered<S, L> {
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.layer.check_rename(from, to)?;
+        self.layer.check_rename(from, to, &options)?;
         self.store.rename_opts(from, to, options).await
     }
 }

@@ -1,9 +1,12 @@
 //! Which objects an input is made of.
 
+use std::collections::BTreeMap;
+
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, ObjectStoreExt};
 
+use super::dataset::{Entries, FOLDER, Log, visible};
 use super::failure::storage_error;
 use super::stores::Place;
 use crate::error::{Error, ErrorKind, Result};
@@ -74,8 +77,15 @@ async fn list_below(place: &Place, pattern: Option<&str>) -> Result<Vec<ObjectMe
                 error.msg
             ))
         })?;
+    let matches = |name: &str| {
+        !is_hidden(name)
+            && glob
+                .as_ref()
+                .is_none_or(|glob| glob.matches_with(name, MATCHING))
+    };
     let mut listing = place.store.list(Some(&place.path));
     let mut objects = Vec::new();
+    let mut datasets = Datasets::default();
     let mut listed = 0;
     while let Some(meta) = listing
         .try_next()
@@ -84,11 +94,8 @@ async fn list_below(place: &Place, pattern: Option<&str>) -> Result<Vec<ObjectMe
     {
         listed += 1;
         let name = below(&place.path, &meta.location);
-        if !is_hidden(name)
-            && glob
-                .as_ref()
-                .is_none_or(|glob| glob.matches_with(name, MATCHING))
-        {
+        datasets.add(name, &meta);
+        if matches(name) {
             objects.push(meta);
         }
         if objects.len() > OBJECTS_MAX {
@@ -109,8 +116,67 @@ async fn list_below(place: &Place, pattern: Option<&str>) -> Result<Vec<ObjectMe
             ));
         }
     }
+    datasets.resolve(place, &mut objects, matches).await?;
     objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
     Ok(objects)
+}
+
+/// The datasets with a log among what is listed, by their folders. Of those, a reader sees one version.
+#[derive(Default)]
+struct Datasets(BTreeMap<String, (Entries, BTreeMap<String, ObjectMeta>)>);
+
+impl Datasets {
+    /// Takes what belongs to a log, or is kept.
+    fn add(&mut self, name: &str, meta: &ObjectMeta) {
+        let ours = format!("{FOLDER}/");
+        let folder = match name.find(&ours) {
+            Some(0) => "",
+            Some(at) if name[..at].ends_with('/') => name[..at].trim_end_matches('/'),
+            _ => return,
+        };
+        let (entries, kept) = self.0.entry(folder.to_owned()).or_default();
+        let name = name[folder.len()..].trim_start_matches('/');
+        entries.add(name);
+        if name.starts_with(&super::dataset::kept("")) {
+            kept.insert(name.to_owned(), meta.clone());
+        }
+    }
+
+    /// Puts the files of the versions that are visible in the place of those that were listed.
+    async fn resolve(
+        self,
+        place: &Place,
+        objects: &mut Vec<ObjectMeta>,
+        matches: impl Fn(&str) -> bool,
+    ) -> Result<()> {
+        for (folder, (entries, mut listed)) in self.0 {
+            if entries.last().is_none() {
+                continue;
+            }
+            let dataset = Place {
+                path: place
+                    .path
+                    .parts()
+                    .chain(Path::from(folder.as_str()).parts())
+                    .collect(),
+                ..place.clone()
+            };
+            let log = Log::new(&dataset, false);
+            let manifest = visible(&log, &entries).await?;
+            place.shelves.add(dataset.path.clone());
+            let (inside, outside) = std::mem::take(objects)
+                .into_iter()
+                .partition(|meta: &ObjectMeta| meta.location.prefix_matches(&dataset.path));
+            *objects = outside;
+            for meta in inside {
+                listed.insert(below(&dataset.path, &meta.location).to_owned(), meta);
+            }
+            let found = super::dataset::objects(&log, &manifest, &listed).into_iter();
+            let found = found.map(|(_, meta)| meta);
+            objects.extend(found.filter(|meta| matches(below(&place.path, &meta.location))));
+        }
+        Ok(())
+    }
 }
 
 /// `*` and `?` are parts of one name; `**` crosses folders.

@@ -6,6 +6,7 @@
 //! files appear only when all of them are complete.
 
 mod confined;
+mod dataset;
 mod failure;
 mod guarded;
 mod layer;
@@ -19,8 +20,12 @@ mod read;
 mod remote;
 mod staging;
 mod stores;
+mod upload;
 
 pub use confined::ConfinedStore;
+pub use dataset::{
+    DataFile, Manifest, Operation, Past, Repaired, Snapshot, Swept, repair, rollback, snapshot,
+};
 pub use failure::storage_error;
 pub use layer::{Layer, Layered};
 pub use listing::{is_hidden, list};
@@ -29,7 +34,9 @@ pub use objects::{Key, Object, head_object, list_page, read_range};
 pub use overlap::check_overlap;
 pub use private::{Stamp, private_stamp, read_private};
 pub use read::read_whole;
-pub use staging::{Begun, Committed, FinishedFile, SideObjects, StagedFile, Staging};
+pub use staging::{
+    Beginning, Begun, Committed, FinishedFile, Intent, SideObjects, StagedFile, Staging,
+};
 pub use stores::{Place, Stores, canonical};
 
 #[cfg(test)]

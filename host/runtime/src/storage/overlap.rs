@@ -2,7 +2,7 @@
 
 use super::listing::{MATCHING, is_hidden};
 use crate::error::{Error, Result};
-use crate::spec::{Input, Mode, Output, Uri};
+use crate::spec::{Input, Output, Uri};
 
 /// Refuses an output that holds an input which an overwrite would replace, and an input that covers
 /// what the run writes, so that the next run would read it. Names are compared as they are written:
@@ -18,7 +18,7 @@ pub fn check_overlap(inputs: &[Input], output: &Output) -> Result<()> {
             output.uri.in_account_of(uri),
             uri.in_account_of(&output.uri),
         );
-        if output.mode == Mode::Overwrite && target.contains(&source) {
+        if output.mode.replaces() && target.contains(&source) {
             return Err(Error::input(format!(
                 "input `{name}` at `{uri}` lies within the output `{}`, which is overwritten",
                 output.uri

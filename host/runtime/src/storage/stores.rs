@@ -9,14 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use object_store::ObjectStore;
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 
 use super::confined::ConfinedStore;
+use super::dataset::Shelves;
 use super::guarded::Guarded;
 use super::layer::Layered;
 use super::meter::{Meter, Metered};
 use super::ranged::Ranges;
 use super::remote::{self, Environment};
+use super::upload::Resumable;
 use crate::error::{Error, Result};
 use crate::policy::Guard;
 use crate::spec::{Scheme, Uri, nearest_few};
@@ -41,6 +44,7 @@ pub struct Stores {
 #[derive(Clone)]
 struct Opened {
     store: Arc<dyn ObjectStore>,
+    shelves: Shelves,
     key: String,
 }
 
@@ -49,6 +53,8 @@ struct Opened {
 pub struct Place {
     /// The store, guarded and metered.
     pub store: Arc<dyn ObjectStore>,
+    /// The datasets of the store that are read.
+    pub(super) shelves: Shelves,
     /// Where in the store; empty for all of it.
     pub path: Path,
     /// Unique to the store within its run, and fit to be the host of a URL.
@@ -139,7 +145,7 @@ impl Stores {
 
     fn open_remote(&self, uri: Uri) -> Result<Place> {
         let root = uri.root().to_string();
-        let store = self.opened(&root, || {
+        let store = self.opened(&root, |shelves| {
             let (name, environment) = (uri.authority(), &self.environment);
             let guarded = Guarded::new(
                 self.guard.clone(),
@@ -147,13 +153,25 @@ impl Stores {
                 "",
             );
             Ok(match uri.scheme() {
-                Scheme::S3 => self.layered(remote::s3(name, environment)?, guarded),
-                Scheme::Oci => self.layered(remote::oci(name, environment)?, guarded),
-                Scheme::Gs => self.layered(remote::google(name, environment)?, guarded),
-                Scheme::Az => self.layered(remote::azure(name, environment)?, guarded),
+                Scheme::S3 => {
+                    self.layered(resumable(remote::s3(name, environment)?), guarded, shelves)
+                }
+                Scheme::Oci => {
+                    self.layered(resumable(remote::oci(name, environment)?), guarded, shelves)
+                }
+                Scheme::Gs => self.layered(
+                    resumable(remote::google(name, environment)?),
+                    guarded,
+                    shelves,
+                ),
+                Scheme::Az => self.layered(
+                    resumable(remote::azure(name, environment)?),
+                    guarded,
+                    shelves,
+                ),
                 Scheme::File | Scheme::Http | Scheme::Https => {
                     let server = remote::http(root.trim_end_matches('/'), environment)?;
-                    self.layered(Layered::with(server, Ranges::default()), guarded)
+                    self.layered(Layered::with(server, Ranges::default()), guarded, shelves)
                 }
             })
         })?;
@@ -168,35 +186,49 @@ impl Stores {
         uri: &Uri,
         open: impl FnOnce() -> io::Result<ConfinedStore>,
     ) -> Result<Opened> {
-        self.opened(&format!("file://{}", folder.display()), || {
+        self.opened(&format!("file://{}", folder.display()), |shelves| {
             let store = open().map_err(|error| local_failure(folder, uri, error))?;
             let guarded = Guarded::new(self.guard.clone(), uri, &folder.to_string_lossy());
-            Ok(self.layered(store, guarded))
+            Ok(self.layered(store, guarded, shelves))
         })
     }
 
     /// Nothing leaves this module but by the guard.
-    fn layered(&self, store: impl ObjectStore, guarded: Guarded) -> Arc<dyn ObjectStore> {
-        let metered = Metered::with(store, Arc::clone(&self.meter));
+    fn layered(
+        &self,
+        store: impl ObjectStore,
+        guarded: Guarded,
+        shelves: &Shelves,
+    ) -> Arc<dyn ObjectStore> {
+        let shelved = Layered::with(store, shelves.clone());
+        let metered = Metered::with(shelved, Arc::clone(&self.meter));
         Arc::new(Layered::with(metered, guarded))
     }
 
     fn opened(
         &self,
         name: &str,
-        open: impl FnOnce() -> Result<Arc<dyn ObjectStore>>,
+        open: impl FnOnce(&Shelves) -> Result<Arc<dyn ObjectStore>>,
     ) -> Result<Opened> {
         let mut stores = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = stores.get(name) {
             return Ok(opened.clone());
         }
+        let shelves = Shelves::default();
         let opened = Opened {
-            store: open()?,
+            store: open(&shelves)?,
+            shelves,
             key: format!("store-{}", stores.len()),
         };
         stores.insert(name.to_owned(), opened.clone());
         Ok(opened)
     }
+}
+
+/// A bucket whose uploads others can complete.
+fn resumable(store: impl ObjectStore + MultipartStore) -> impl ObjectStore {
+    let store = Arc::new(store);
+    Layered::with(Arc::clone(&store), Resumable(store))
 }
 
 /// A URI as policies name it: a container of Azure has the account that the environment names.
@@ -211,6 +243,7 @@ pub fn canonical(uri: &Uri, environment: &BTreeMap<String, String>) -> Uri {
 fn place(opened: Opened, path: Path, uri: Uri, part_bytes: usize) -> Place {
     Place {
         store: opened.store,
+        shelves: opened.shelves,
         path,
         key: opened.key,
         uri,

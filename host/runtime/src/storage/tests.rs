@@ -19,12 +19,13 @@ use object_store::{
 };
 use tempfile::TempDir;
 
+use super::dataset::Shelves;
 use super::*;
 use crate::error::{Error, ErrorKind, Result};
 use crate::policy::Guard;
-use crate::spec::{Mode, Uri};
+use crate::spec::Uri;
 
-fn stores() -> (Stores, Arc<Meter>) {
+pub(super) fn stores() -> (Stores, Arc<Meter>) {
     let meter = Arc::new(Meter::default());
     (
         Stores::new(BTreeMap::new(), Arc::clone(&meter), Guard::owner().unwrap()),
@@ -32,7 +33,7 @@ fn stores() -> (Stores, Arc<Meter>) {
     )
 }
 
-fn folder_uri(dir: &FsPath) -> Uri {
+pub(super) fn folder_uri(dir: &FsPath) -> Uri {
     Uri::parse_folder(dir.to_str().unwrap()).unwrap()
 }
 
@@ -52,20 +53,20 @@ async fn names(dir: &FsPath, text: &str) -> Result<Vec<String>> {
 }
 
 /// An error as a person sees it, without the name of the test's folder.
-fn told(error: &Error, dir: &FsPath) -> String {
+pub(super) fn told(error: &Error, dir: &FsPath) -> String {
     let hints = error.hints().iter().map(|hint| format!("\nhint: {hint}"));
     let text = format!("{error}{}", hints.collect::<String>());
     text.replace(dir.to_str().unwrap(), "DIR")
 }
 
-fn write(dir: &FsPath, name: &str, text: &str) {
+pub(super) fn write(dir: &FsPath, name: &str, text: &str) {
     let path = dir.join(name);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
 /// Every file below a folder, hidden ones included.
-fn files(dir: &FsPath) -> BTreeSet<String> {
+pub(super) fn files(dir: &FsPath) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut pending = vec![dir.to_path_buf()];
     while let Some(folder) = pending.pop() {
@@ -84,7 +85,7 @@ fn files(dir: &FsPath) -> BTreeSet<String> {
     found
 }
 
-fn set(names: &[&str]) -> BTreeSet<String> {
+pub(super) fn set(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
@@ -628,6 +629,7 @@ mod listing {
             Place {
                 store: Arc::<InMemory>::clone(&store),
                 path,
+                shelves: Shelves::default(),
                 key: "m".to_owned(),
                 uri,
                 part_bytes: 4,
@@ -941,364 +943,5 @@ mod opening {
         let error = list(&open("none.csv"), None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Input, "{error}");
         server.abort_all();
-    }
-}
-
-mod staged {
-    use super::*;
-
-    fn output(dir: &FsPath) -> Place {
-        stores()
-            .0
-            .open_output(&folder_uri(&dir.join("out")))
-            .unwrap()
-    }
-
-    async fn stage(staging: &Staging, name: &str, text: &str) -> FinishedFile {
-        let mut file = staging.create(name).await.unwrap();
-        file.write(Bytes::copy_from_slice(text.as_bytes()))
-            .await
-            .unwrap();
-        file.finish().await.unwrap()
-    }
-
-    async fn run(place: &Place, mode: Mode, name: &str) -> Result<Committed> {
-        let staging = Staging::begin(place, mode, "r1").await?;
-        let file = stage(&staging, name, "text").await;
-        staging.commit(vec![file], 1).await
-    }
-
-    #[tokio::test]
-    async fn commit_shows_all_files_and_the_marker() {
-        let dir = TempDir::new().unwrap();
-        let place = output(dir.path());
-        let staging = Staging::begin(&place, Mode::ErrorIfExists, "r1")
-            .await
-            .unwrap();
-        let a = stage(&staging, "part-00000-r1.csv", "one").await;
-        let b = stage(&staging, "day=1/part-00001-r1.csv", "three").await;
-        assert!(
-            place
-                .store
-                .list(None)
-                .try_collect::<Vec<_>>()
-                .await
-                .unwrap()
-                .is_empty()
-        );
-
-        let committed = staging.commit(vec![a, b], 2).await.unwrap();
-        assert_eq!((committed.rows, committed.bytes), (2, 8));
-        let out = dir.path().join("out");
-        let expected = set(&["_SUCCESS", "day=1/part-00001-r1.csv", "part-00000-r1.csv"]);
-        assert_eq!(files(&out), expected);
-        assert_eq!(
-            fs::read_to_string(out.join("part-00000-r1.csv")).unwrap(),
-            "one"
-        );
-        let marker: serde_json::Value =
-            serde_json::from_str(&fs::read_to_string(out.join("_SUCCESS")).unwrap()).unwrap();
-        assert_eq!(marker["run"], "r1");
-        assert_eq!(marker["rows"], 2);
-        assert_eq!(marker["files"][1]["path"], "day=1/part-00001-r1.csv");
-        assert_eq!(marker["files"][1]["bytes"], 5);
-    }
-
-    #[tokio::test]
-    async fn existing_output_is_refused_with_what_the_modes_would_do() {
-        let dir = TempDir::new().unwrap();
-        let place = output(dir.path());
-        run(&place, Mode::ErrorIfExists, "part-0.csv")
-            .await
-            .unwrap();
-        let error = run(&place, Mode::ErrorIfExists, "part-1.csv")
-            .await
-            .unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Input);
-        insta::assert_snapshot!(told(&error, dir.path()), @r#"
-        output `DIR/out/` exists already: it holds `part-0.csv`
-        hint: `mode = "append"` adds files to it, `mode = "overwrite"` replaces it, or choose another `uri`
-        "#);
-        assert_eq!(
-            files(&dir.path().join("out")),
-            set(&["_SUCCESS", "part-0.csv"])
-        );
-    }
-
-    #[tokio::test]
-    async fn output_that_appears_during_the_run_is_refused_at_the_commit() {
-        let dir = TempDir::new().unwrap();
-        let place = output(dir.path());
-        let staging = Staging::begin(&place, Mode::ErrorIfExists, "r1")
-            .await
-            .unwrap();
-        let file = stage(&staging, "part-1.csv", "mine").await;
-        write(dir.path(), "out/part-0.csv", "theirs");
-        staging.commit(vec![file], 1).await.unwrap_err();
-        assert_eq!(files(&dir.path().join("out")), set(&["part-0.csv"]));
-    }
-
-    /// Another run's marker is never replaced, and what this one completed is gone again.
-    #[tokio::test]
-    async fn of_two_runs_into_one_output_the_second_is_refused() {
-        let dir = TempDir::new().unwrap();
-        let place = output(dir.path());
-        let staging = Staging::begin(&place, Mode::ErrorIfExists, "r1")
-            .await
-            .unwrap();
-        let file = stage(&staging, "part-1.csv", "mine").await;
-        // Hidden as it is, nothing but the marker itself tells of the other run.
-        write(dir.path(), "out/_SUCCESS", "theirs");
-        let error = staging.commit(vec![file], 1).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Input);
-        insta::assert_snapshot!(told(&error, dir.path()), @r#"
-        output `DIR/out/` came to exist during the run: another run committed to it
-        hint: `mode = "append"` lets several runs add files to one output
-        "#);
-        let out = dir.path().join("out");
-        assert_eq!(files(&out), set(&["_SUCCESS"]));
-        assert_eq!(fs::read_to_string(out.join("_SUCCESS")).unwrap(), "theirs");
-    }
-
-    #[tokio::test]
-    async fn append_joins_and_overwrite_replaces() {
-        let dir = TempDir::new().unwrap();
-        let (place, out) = (output(dir.path()), dir.path().join("out"));
-        run(&place, Mode::ErrorIfExists, "day=1/part-0.csv")
-            .await
-            .unwrap();
-        run(&place, Mode::Append, "part-1.csv").await.unwrap();
-        assert_eq!(
-            files(&out),
-            set(&["_SUCCESS", "day=1/part-0.csv", "part-1.csv"])
-        );
-        write(&out, ".part-0.csv.crc", "");
-        run(&place, Mode::Overwrite, "part-2.csv").await.unwrap();
-        assert_eq!(files(&out), set(&["_SUCCESS", "part-2.csv"]));
-        assert!(!out.join("day=1").exists());
-    }
-
-    #[tokio::test]
-    async fn overwrite_keeps_the_old_until_the_commit() {
-        let dir = TempDir::new().unwrap();
-        let (place, out) = (output(dir.path()), dir.path().join("out"));
-        run(&place, Mode::ErrorIfExists, "part-0.csv")
-            .await
-            .unwrap();
-        let staging = Staging::begin(&place, Mode::Overwrite, "r2").await.unwrap();
-        let _file = stage(&staging, "part-1.csv", "new").await;
-        staging.abort().await.unwrap();
-        assert_eq!(files(&out), set(&["_SUCCESS", "part-0.csv"]));
-    }
-
-    /// An output that names somebody's home must not empty it.
-    #[tokio::test]
-    async fn overwrite_refuses_to_remove_what_no_run_wrote() {
-        for theirs in [
-            "notes.txt",
-            "in.csv",
-            "raw/in.csv",
-            "other/deep/part-0.parquet",
-            "day=1/raw/part-0.parquet",
-            "raw/day=1/part-0.parquet",
-            "=1/part-0.parquet",
-            "partners.csv",
-            "part-numbers.csv",
-            ".in.csv.crc",
-            "_delta_log/0.json",
-        ] {
-            let dir = TempDir::new().unwrap();
-            let place = output(dir.path());
-            write(dir.path(), "out/part-0.csv", "x");
-            write(&dir.path().join("out"), theirs, "dear");
-            let before = files(dir.path());
-            let error = run(&place, Mode::Overwrite, "part-1.csv")
-                .await
-                .unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Input);
-            assert_eq!(
-                told(&error, dir.path()),
-                format!(
-                    "output `DIR/out/` holds `{theirs}`, which no run wrote and which would be lost\n\
-                     hint: choose a folder of its own for the output, or remove the file yourself"
-                )
-            );
-            assert_eq!(files(dir.path()), before);
-        }
-    }
-
-    /// What Spark and Hadoop write, and what runs of any format wrote before, is replaced.
-    #[tokio::test]
-    async fn overwrite_replaces_what_runs_and_spark_wrote() {
-        let dir = TempDir::new().unwrap();
-        let (place, out) = (output(dir.path()), dir.path().join("out"));
-        for name in [
-            "_SUCCESS",
-            "._SUCCESS.crc",
-            "_committed_12",
-            "_started_12",
-            "_metadata",
-            "_common_metadata",
-            "part-00000-abc-c000.snappy.parquet",
-            ".part-00000-abc-c000.snappy.parquet.crc",
-            "part-r-00000",
-            "day=1/part-00000.json.gz",
-            "day=1/_started_12",
-            "_day=1/hour=__HIVE_DEFAULT_PARTITION__/part-0.csv",
-        ] {
-            write(&out, name, "old");
-        }
-        run(&place, Mode::Overwrite, "part-9.csv").await.unwrap();
-        assert_eq!(files(&out), set(&["_SUCCESS", "part-9.csv"]));
-    }
-
-    #[tokio::test]
-    async fn abort_and_drop_leave_nothing() {
-        let dir = TempDir::new().unwrap();
-        let place = output(dir.path());
-        for abort in [true, false] {
-            let staging = Staging::begin(&place, Mode::Append, "r1").await.unwrap();
-            let finished = stage(&staging, "a/part-0.csv", "x").await;
-            let mut open = staging.create("b/part-1.csv").await.unwrap();
-            open.write(Bytes::from_static(b"x")).await.unwrap();
-            assert_eq!(files(dir.path()).len(), 2);
-            if abort {
-                staging.abort().await.unwrap();
-                staging.abort().await.unwrap();
-                assert_eq!(files(dir.path()).len(), 0);
-                let error = open.finish().await.unwrap_err();
-                assert!(error.to_string().contains("was given up"), "{error}");
-                drop((staging, finished));
-            } else {
-                drop((staging, finished, open));
-            }
-            assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
-        }
-    }
-
-    /// A Hive output has more files than a process has descriptors.
-    #[tokio::test]
-    async fn finished_files_are_not_open() {
-        let dir = TempDir::new().unwrap();
-        let open = || {
-            let links = fs::read_dir("/proc/self/fd").unwrap();
-            links
-                .filter_map(|link| fs::read_link(link.unwrap().path()).ok())
-                .filter(|path| path.starts_with(dir.path().join("out")) && path.is_file())
-                .count()
-        };
-        let staging = Staging::begin(&output(dir.path()), Mode::Append, "r1")
-            .await
-            .unwrap();
-        let mut finished = Vec::new();
-        for n in 0..100 {
-            finished.push(stage(&staging, &format!("n={n}/part-0.csv"), "text").await);
-        }
-        assert_eq!(open(), 0);
-        let committed = staging.commit(finished, 100).await.unwrap();
-        assert_eq!(committed.bytes, 400);
-        assert_eq!(files(&dir.path().join("out")).len(), 101);
-    }
-
-    #[test]
-    fn lack_of_descriptors_says_what_to_do() {
-        let error = StoreError::Generic {
-            store: "file",
-            source: std::io::Error::from_raw_os_error(24).into(),
-        };
-        insta::assert_snapshot!(told(&storage_error("/out/", error), FsPath::new("/none")), @r"
-        `/out/`: too many files are open at once
-        hint: raise the limit of open files, such as by `ulimit -n 4096`, or lower `--threads`
-        ");
-    }
-
-    #[tokio::test]
-    async fn files_that_are_not_named_in_the_commit_do_not_appear() {
-        let dir = TempDir::new().unwrap();
-        let staging = Staging::begin(&output(dir.path()), Mode::Append, "r1")
-            .await
-            .unwrap();
-        let kept = stage(&staging, "part-0.csv", "x").await;
-        let _dropped = stage(&staging, "part-1.csv", "x").await;
-        staging.commit(vec![kept], 1).await.unwrap();
-        assert_eq!(
-            files(&dir.path().join("out")),
-            set(&["_SUCCESS", "part-0.csv"])
-        );
-    }
-
-    #[tokio::test]
-    async fn commit_that_fails_takes_back_what_it_completed() {
-        let dir = TempDir::new().unwrap();
-        let place = output(dir.path());
-        write(dir.path(), "out/part-9.csv", "old");
-        let staging = Staging::begin(&place, Mode::Append, "r1").await.unwrap();
-        let good = stage(&staging, "part-0.csv", "x").await;
-        let bad = stage(&staging, "part-1.csv", "x").await;
-        // A folder of the same name keeps the second from getting its name.
-        write(dir.path(), "out/part-1.csv/x.csv", "in the way");
-        let error = staging.commit(vec![good, bad], 2).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Storage, "{error}");
-        assert_eq!(
-            files(&dir.path().join("out")),
-            set(&["part-1.csv/x.csv", "part-9.csv"])
-        );
-    }
-
-    /// Whatever the sizes of the writes, parts are of one size and in order.
-    #[tokio::test]
-    async fn writes_are_cut_into_parts() {
-        let store = Arc::new(InMemory::new());
-        let uri = Uri::parse("s3://bucket/out/", None).unwrap();
-        let path = Path::from("out");
-        let place = Place {
-            store: Arc::<InMemory>::clone(&store),
-            path,
-            key: "m".to_owned(),
-            uri,
-            part_bytes: 7,
-        };
-        let staging = Staging::begin(&place, Mode::ErrorIfExists, "r1")
-            .await
-            .unwrap();
-        let content: Vec<u8> = (0..250).collect();
-        let mut file = staging.create("part-0").await.unwrap();
-        let mut rest = content.as_slice();
-        for len in [1, 0, 6, 7, 8, 100, 3, 125] {
-            let (piece, after) = rest.split_at(len);
-            file.write(Bytes::copy_from_slice(piece)).await.unwrap();
-            rest = after;
-        }
-        assert_eq!(file.bytes(), 250);
-        let finished = file.finish().await.unwrap();
-        let empty = staging
-            .create("part-1")
-            .await
-            .unwrap()
-            .finish()
-            .await
-            .unwrap();
-        assert!(store.head(&Path::from("out/part-0")).await.is_err());
-        staging.commit(vec![finished, empty], 0).await.unwrap();
-        let read = store
-            .get(&Path::from("out/part-0"))
-            .await
-            .unwrap()
-            .bytes()
-            .await
-            .unwrap();
-        assert_eq!(read, content);
-        assert_eq!(store.head(&Path::from("out/part-1")).await.unwrap().size, 0);
-    }
-
-    #[tokio::test]
-    async fn malformed_names_are_refused() {
-        let dir = TempDir::new().unwrap();
-        let staging = Staging::begin(&output(dir.path()), Mode::Append, "r1")
-            .await
-            .unwrap();
-        for name in ["", "/a", "a/", "a//b", "../a", "a/../b", "a\nb"] {
-            assert!(staging.create(name).await.is_err(), "{name}");
-        }
     }
 }

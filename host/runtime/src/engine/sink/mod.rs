@@ -39,6 +39,8 @@ pub(crate) struct WrittenFile {
 #[derive(Debug)]
 pub(crate) struct Sink {
     pub(crate) output: Output,
+    /// The folder that all files are in, with a `/` at its end; may be empty.
+    pub(crate) folder: String,
     pub(crate) schema: SchemaRef,
     pub(crate) staging: Arc<Staging>,
     pub(crate) run_id: String,
@@ -155,7 +157,8 @@ impl<'a> Files<'a> {
 
     async fn create(&mut self, folder: &str, first: &RecordBatch) -> Result<OpenFile> {
         let name = format!(
-            "{folder}part-{:05}-{:03}-{}{}",
+            "{}{folder}part-{:05}-{:03}-{}{}",
+            self.sink.folder,
             self.partition,
             self.made,
             self.sink.run_id,

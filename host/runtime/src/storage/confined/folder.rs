@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata};
 use object_store::path::Path;
-use object_store::{Error, ObjectMeta, Result};
+use object_store::{Error, ObjectMeta, RenameTargetMode, Result};
 use tokio::sync::Semaphore;
 
-use super::upload::WRITES_MAX;
+use super::upload::{WRITES_MAX, sync_folder_of};
 
 /// Files that are not complete yet are named like this, and are no objects.
 const TEMPORARY_PREFIX: &str = ".sluicegate-";
@@ -137,10 +137,31 @@ impl Folder {
     /// Removes one object.
     pub(super) fn remove(&self, location: &Path) -> Result<()> {
         let target = relative(location)?;
-        self.dir()
-            .and_then(|dir| dir.remove_file(&target))
-            .map_err(|error| failure(location, error))?;
+        let removed = self.dir().and_then(|dir| dir.remove_file(&target));
+        // Who removed it before may not have come so far.
         self.prune(&target);
+        removed.map_err(|error| failure(location, error))
+    }
+
+    /// Gives an object another name, in one step.
+    pub(super) fn rename(&self, from: &Path, to: &Path, mode: RenameTargetMode) -> Result<()> {
+        let (source, target) = (relative(from)?, relative(to)?);
+        // No folder is made for what is not there.
+        let found = self.dir().and_then(|dir| dir.symlink_metadata(&source));
+        found.map_err(|error| failure(from, error))?;
+        let renamed = || {
+            let dir = self.dir_for(&target)?;
+            match mode {
+                RenameTargetMode::Overwrite => dir.rename(&source, &dir, &target)?,
+                RenameTargetMode::Create => {
+                    dir.hard_link(&source, &dir, &target)?;
+                    dir.remove_file(&source)?;
+                }
+            }
+            sync_folder_of(&dir, &target)
+        };
+        renamed().map_err(|error| failure(from, error))?;
+        self.prune(&source);
         Ok(())
     }
 }

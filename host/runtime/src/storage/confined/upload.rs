@@ -12,6 +12,7 @@ use object_store::path::Path;
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 
 use super::folder::{Folder, failure, object_meta, relative, temporary_beside};
+use crate::storage::upload::{Resume, Ticket};
 
 /// Tries to make a file whose folder another writer removes meanwhile.
 const CREATIONS_MAX: usize = 8;
@@ -34,6 +35,8 @@ pub(super) struct Temporary {
     location: Path,
     target: PathBuf,
     hidden: PathBuf,
+    /// What it is known by to others, who need it to be on the disk.
+    ticket: Option<Ticket>,
     /// Whether the hidden name is gone.
     published: bool,
 }
@@ -42,12 +45,54 @@ impl Temporary {
     pub(super) fn create(folder: &Arc<Folder>, location: &Path) -> Result<Self> {
         let target = relative(location)?;
         let hidden = temporary_beside(&target);
+        Self::create_as(folder, location, (target, hidden), None)
+    }
+
+    /// A file in the folder of its ticket, which it is known by to others.
+    pub(super) fn stage(folder: &Arc<Folder>, location: &Path, ticket: &Ticket) -> Result<Self> {
+        let hidden = ticket.folder.clone().join(uuid::Uuid::now_v7().to_string());
+        ticket.begin(hidden.to_string());
+        let names = (relative(location)?, relative(&hidden)?);
+        let staged = Self::create_as(folder, location, names, Some(ticket.clone()))?;
+        let synced = staged.sync_folder_of(&staged.hidden);
+        synced.map_err(|error| failure(location, error))?;
+        Ok(staged)
+    }
+
+    /// A file that somebody staged.
+    pub(super) fn adopt(folder: &Arc<Folder>, location: &Path, resume: &Resume) -> Result<Self> {
+        let hidden = Path::parse(&resume.upload.id)?;
+        if !hidden.prefix_matches(&resume.folder) || hidden == resume.folder {
+            return Err(Error::Generic {
+                store: "file",
+                source: format!("`{hidden}` is no file that was staged").into(),
+            });
+        }
+        let ticket = Ticket::new(resume.folder.clone());
+        ticket.detach();
+        Ok(Self {
+            folder: Arc::clone(folder),
+            dir: folder.dir().map_err(|error| failure(location, error))?,
+            location: location.clone(),
+            target: relative(location)?,
+            hidden: relative(&hidden)?,
+            ticket: Some(ticket),
+            published: false,
+        })
+    }
+
+    fn create_as(
+        folder: &Arc<Folder>,
+        location: &Path,
+        (target, hidden): (PathBuf, PathBuf),
+        ticket: Option<Ticket>,
+    ) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         let mut tries = 0;
         let dir = loop {
             tries += 1;
-            let made = folder.dir_for(&target).and_then(|dir| {
+            let made = folder.dir_for(&hidden).and_then(|dir| {
                 dir.open_with(&hidden, &options)?;
                 Ok(dir)
             });
@@ -63,6 +108,7 @@ impl Temporary {
             location: location.clone(),
             target,
             hidden,
+            ticket,
             published: false,
         })
     }
@@ -87,7 +133,7 @@ impl Temporary {
                 file.write_all_at(bytes.as_ref(), end)?;
                 end += bytes.as_ref().len() as u64;
             }
-            if end - offset >= SYNC_BYTES_MIN {
+            if end - offset >= SYNC_BYTES_MIN || self.ticket.is_some() {
                 file.sync_data()?;
             }
             Ok(())
@@ -106,10 +152,16 @@ impl Temporary {
     pub(super) fn publish(mut self) -> Result<PutResult> {
         let location = self.location.clone();
         let publish = |this: &mut Self| {
-            this.open()?.sync_all()?;
+            if this.ticket.is_none() {
+                this.open()?.sync_all()?;
+            } else if !this.dir.exists(&this.hidden) {
+                return Err(io::ErrorKind::NotFound.into());
+            } else {
+                this.folder.dir_for(&this.target)?;
+            }
             this.dir.rename(&this.hidden, &this.dir, &this.target)?;
             this.published = true;
-            this.sync_folder()
+            this.sync_folder_of(&this.target)
         };
         publish(&mut self).map_err(|error| failure(&location, error))?;
         self.result()
@@ -121,29 +173,22 @@ impl Temporary {
             self.open()?.sync_all()?;
             // Unlike renaming, linking fails if the name is taken. The hidden name goes with `self`.
             self.dir.hard_link(&self.hidden, &self.dir, &self.target)?;
-            self.sync_folder()
+            self.sync_folder_of(&self.target)
         };
         publish().map_err(|error| failure(&self.location, error))?;
         self.result()
     }
 
-    /// Makes the name itself outlast a crash of the machine.
-    fn sync_folder(&self) -> io::Result<()> {
-        let parent = self
-            .target
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty());
-        // Opened as a file: the handle of a `Dir` is for resolving names only.
-        self.dir
-            .open(parent.unwrap_or(FsPath::new(".")))?
-            .sync_all()
+    /// Makes a name outlast a crash of the machine.
+    fn sync_folder_of(&self, name: &FsPath) -> io::Result<()> {
+        sync_folder_of(&self.dir, name)
     }
 
     /// Removes the file under its hidden name.
     fn discard(&self) {
         // Nobody is left to tell if this fails, and the name is hidden from every reader.
         let _ = self.dir.remove_file(&self.hidden);
-        self.folder.prune(&self.target);
+        self.folder.prune(&self.hidden);
     }
 
     fn result(&self) -> Result<PutResult> {
@@ -164,10 +209,24 @@ fn is_gone(error: &io::Error) -> bool {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if !self.published {
+        if self.published {
+            // The folder of those that are staged goes with the last.
+            if self.ticket.is_some() {
+                self.folder.prune(&self.hidden);
+            }
+        } else if !self.ticket.as_ref().is_some_and(Ticket::is_detached) {
             self.discard();
         }
     }
+}
+
+/// Makes a name below `dir` outlast a crash of the machine.
+pub(super) fn sync_folder_of(dir: &Dir, name: &FsPath) -> io::Result<()> {
+    let parent = name
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    // Opened as a file: the handle of a `Dir` is for resolving names only.
+    dir.open(parent.unwrap_or(FsPath::new(".")))?.sync_all()
 }
 
 /// An upload of several parts, each written at its place.

@@ -1,181 +1,273 @@
 //! Making the files of a run visible.
 
-use futures::stream::{self, StreamExt, TryStreamExt};
-use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMode, PutPayload};
+use std::collections::BTreeSet;
 
-use super::file::complete_one;
-use super::{Committed, CommittedFile, FinishedFile, SUCCESS, Staging, below, storage_error};
-use crate::error::{Error, Result};
-use crate::spec::Mode;
+use chrono::{SecondsFormat, Utc};
+use object_store::{ObjectStore, PutMultipartOptions};
 
-/// Uploads that are completed at once.
-const COMPLETIONS_MAX: usize = 8;
+use super::{FinishedFile, Staging, is_hidden};
+use crate::error::{Error, ErrorKind, Result};
+use crate::spec::{Mode, SchemaColumn};
+use crate::storage::dataset::{
+    Change, Created, DataFile, Failed, Manifest, Operation, Past, SUCCESS, Source, settle, staging,
+};
+use crate::storage::upload::Resume;
+
+/// Other runs that may commit just before this one does, each time that it tries.
+const CONFLICTS_MAX: usize = 50;
+
+/// What a commit made visible.
+#[derive(Clone, Debug)]
+pub struct Committed {
+    /// The version.
+    pub version: Past,
+    /// Whether it was another attempt of the same run that committed it, before this one could.
+    pub by_other: bool,
+}
+
+/// Files that will be added, and by what.
+type Added = Vec<(DataFile, Source)>;
 
 impl Staging {
-    /// Makes `files` visible, removes what an overwrite replaces, and writes `_SUCCESS`. `rows` is
-    /// what the files hold together.
+    /// Makes `files` visible, in place of what they replace, as the next version of the dataset. `schema` is what its
+    /// rows have, those of partitions among them.
     ///
     /// # Errors
     ///
-    /// Fails if storage does, or, unless the mode says otherwise, if the output came to exist since
-    /// the beginning. Files that were completed are then removed again, the others given up.
-    pub async fn commit(self, files: Vec<FinishedFile>, rows: u64) -> Result<Committed> {
-        let outcome = self.publish(files, rows).await;
-        // Uploads that belong to no finished file, and all that are left after a failure.
-        let rest = self.abort().await;
-        let committed = outcome?;
-        rest?;
-        Ok(committed)
-    }
-
-    async fn publish(&self, files: Vec<FinishedFile>, rows: u64) -> Result<Committed> {
-        let replaced = match self.mode {
-            Mode::ErrorIfExists => {
-                self.refuse_existing().await?;
-                Vec::new()
-            }
-            Mode::Overwrite => self.replaced().await?,
-            Mode::Append => Vec::new(),
+    /// Fails if storage does; as `Conflict` if another run was faster, and the mode does not let both be. Nothing is
+    /// visible then. Where it fails after the commit, or where nobody knows whether there was one, it says so, and
+    /// nothing is given up.
+    pub async fn commit(
+        mut self,
+        files: Vec<FinishedFile>,
+        schema: Vec<SchemaColumn>,
+    ) -> Result<Committed> {
+        let added: Added = files.into_iter().filter_map(FinishedFile::detach).collect();
+        let outcome = match self.publish(&added, schema).await {
+            // Whatever was detached stays, for whoever settles it.
+            Err(Failed::Unknown(error)) => return Err(error),
+            Err(Failed::Not(error)) => Err(error),
+            Ok(committed) => Ok(committed),
         };
-        let locations: Vec<Path> = files.iter().map(|file| file.location.clone()).collect();
-        let committed = Committed {
-            run: self.run_id.clone(),
-            rows,
-            bytes: files.iter().map(|file| file.bytes).sum(),
-            files: files
-                .iter()
-                .map(|file| CommittedFile {
-                    path: file.path.clone(),
-                    bytes: file.bytes,
-                })
-                .collect(),
-        };
-        self.unmark(&replaced).await?;
-        self.complete(files).await?;
-        let old: Vec<Path> = replaced
-            .into_iter()
-            .filter(|path| !locations.contains(path))
-            .collect();
-        self.delete(old)
-            .await
-            .map_err(|error| error.context("remove what the output replaces"))?;
-        self.mark(&committed, locations).await?;
-        Ok(committed)
-    }
-
-    /// Completes all uploads, or takes back those that were.
-    async fn complete(&self, files: Vec<FinishedFile>) -> Result<()> {
-        let outcomes: Vec<_> = stream::iter(files)
-            .map(|file| async move {
-                let outcome = complete_one(&file).await;
-                (file.location, outcome)
+        if !matches!(
+            outcome,
+            Ok(Committed {
+                by_other: false,
+                ..
             })
-            .buffer_unordered(COMPLETIONS_MAX)
-            .collect()
-            .await;
-        let mut failure = None;
-        let mut written = Vec::new();
-        for (location, outcome) in outcomes {
-            match outcome {
-                Ok(()) => written.push(location),
-                Err(error) => {
-                    // An answer that was lost may have been a success.
-                    let _ = self.place.store.delete(&location).await;
-                    failure = Some((location, error));
+        ) {
+            self.give_up(&added).await;
+        }
+        // Uploads that belong to no finished file. What cannot be given up is removed when its time is over.
+        drop(self.abort().await);
+        outcome
+    }
+
+    async fn publish(
+        &mut self,
+        added: &Added,
+        schema: Vec<SchemaColumn>,
+    ) -> Result<Committed, Failed> {
+        for _ in 0..CONFLICTS_MAX {
+            if let Some(other) = self.import().await? {
+                if let Some(committed) = self.rebase(other, added).await? {
+                    return Ok(committed);
                 }
+                continue;
             }
-        }
-        let Some((location, error)) = failure else {
-            return Ok(());
-        };
-        let what = format!("{}{}", self.place.uri, below(&self.place.path, &location));
-        let error = storage_error(&what, error).context("complete a file");
-        Err(self.take_back(written, error).await)
-    }
-
-    /// Removes files that were completed for nothing; `error` says why.
-    async fn take_back(&self, written: Vec<Path>, error: Error) -> Error {
-        match self.delete(written).await {
-            Ok(()) => error,
-            Err(second) => error.hint(format!(
-                "some files of run `{}` may be left, since they could not be removed: {second}",
-                self.run_id
-            )),
-        }
-    }
-
-    /// Removes the marker of a run that is about to be replaced: from now on, nothing is finished.
-    async fn unmark(&self, replaced: &[Path]) -> Result<()> {
-        let marker = self.marker();
-        if replaced.contains(&marker) {
-            self.delete(vec![marker]).await
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Writes the marker. Where the output may not exist yet, its marker may not either: of two runs that began side
-    /// by side, the second is refused here, by every store that can create what is absent in one step.
-    async fn mark(&self, committed: &Committed, locations: Vec<Path>) -> Result<()> {
-        let failed = |error| {
-            let what = format!("{}{SUCCESS}", self.place.uri.as_folder());
-            storage_error(&what, error).context("mark the output")
-        };
-        let text = serde_json::to_vec_pretty(committed)
-            .map_err(|error| Error::internal("commit cannot be written as JSON").source(error))?;
-        let (store, marker) = (&self.place.store, self.marker());
-        let payload = PutPayload::from(text);
-        if self.mode == Mode::ErrorIfExists {
-            match store
-                .put_opts(&marker, payload.clone(), PutMode::Create.into())
-                .await
-            {
-                Err(StoreError::NotImplemented { .. }) => {}
-                Err(StoreError::AlreadyExists { .. }) => {
-                    // The answer to a first try may have been lost, and this one be to a second.
-                    if self.is_marked(&payload).await {
-                        return Ok(());
+            let change = self.change(added, &schema).await?;
+            let manifest = Manifest::after(self.base.as_ref(), &change);
+            match self.log.create(&manifest).await? {
+                Created::Ours => return self.finish(&manifest).await,
+                Created::Taken(other) => {
+                    if let Some(committed) = self.rebase(*other, added).await? {
+                        return Ok(committed);
                     }
-                    let error = Error::input(format!(
-                        "output `{}` came to exist during the run: another run committed to it",
-                        self.place.uri
-                    ))
-                    .hint("`mode = \"append\"` lets several runs add files to one output");
-                    return Err(self.take_back(locations, error).await);
                 }
-                outcome => return outcome.map(drop).map_err(failed),
             }
         }
-        store.put(&marker, payload).await.map(drop).map_err(failed)
+        Err(self.conflict("others commit to it all the time").into())
     }
 
-    /// Whether the marker is the one that this run writes, which its id makes unique.
-    async fn is_marked(&self, payload: &PutPayload) -> bool {
-        let Ok(found) = self.place.store.get(&self.marker()).await else {
-            return false;
+    /// Makes a version of what others wrote who keep no log, so that this one is not all there is. Yields the version
+    /// that somebody else committed meanwhile.
+    async fn import(&mut self) -> Result<Option<Manifest>> {
+        if self.base.is_some() {
+            return Ok(None);
+        }
+        if !self.intent.mode.takes_existing() {
+            // Whatever came to be there since the beginning.
+            return match self.existing().await? {
+                Some(what) => Err(self.conflict(&format!("it holds {what}"))),
+                None => Ok(None),
+            };
+        }
+        let listed = self.listed().await?.into_iter();
+        let found: Added = listed
+            .filter(|file| !is_hidden(&file.path))
+            .map(|file| (file, Source::Kept))
+            .collect();
+        if found.is_empty() {
+            return Ok(None);
+        }
+        let change = Change {
+            run: String::new(),
+            operation: Operation::Import,
+            schema: Vec::new(),
+            add: found,
+            retire: BTreeSet::new(),
+            ..self.unchanged()
         };
-        found.meta.size == payload.content_length() as u64
-            && found
-                .bytes()
-                .await
-                .is_ok_and(|bytes| payload.iter().flatten().eq(bytes.iter()))
+        let imported = Manifest::after(None, &change).in_place();
+        match self.log.create(&imported).await {
+            Ok(Created::Ours) => {
+                self.log.mark_settled(imported.version()).await?;
+                self.base = Some(imported);
+                Ok(None)
+            }
+            Ok(Created::Taken(other)) => Ok(Some(*other)),
+            Err(Failed::Not(error) | Failed::Unknown(error)) => Err(error),
+        }
     }
 
-    fn marker(&self) -> Path {
-        self.place.path.clone().join(SUCCESS)
+    fn unchanged(&self) -> Change {
+        Change {
+            run: self.intent.run.clone(),
+            attempt: self.attempt.clone(),
+            operation: match self.replaces {
+                Some(_) => Operation::Compact,
+                None => self.intent.mode.into(),
+            },
+            keep: self.intent.keep_versions,
+            committed: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+            schema: Vec::new(),
+            add: Vec::new(),
+            retire: BTreeSet::new(),
+        }
     }
 
-    async fn delete(&self, paths: Vec<Path>) -> Result<()> {
-        let paths = stream::iter(paths).map(Ok).boxed();
-        let mut deletions = self.place.store.delete_stream(paths);
-        loop {
-            match deletions.try_next().await {
-                Ok(None) => return Ok(()),
-                // It is gone, whoever removed it.
-                Ok(Some(_)) | Err(StoreError::NotFound { .. }) => {}
-                Err(error) => return Err(storage_error(&self.place.uri.to_string(), error)),
+    /// What this run makes of the last version.
+    async fn change(&self, added: &Added, schema: &[SchemaColumn]) -> Result<Change> {
+        let retire = match self.intent.mode {
+            _ if self.replaces.is_some() => self.replaces.clone().unwrap_or_default(),
+            Mode::Overwrite => {
+                let listed = self.listed().await?.into_iter().map(|file| file.path);
+                let known = self.base.iter().flat_map(|base| &base.files);
+                let listed = listed.filter(|name| name != SUCCESS);
+                listed.chain(known.map(|file| file.path.clone())).collect()
+            }
+            Mode::OverwritePartitions => self
+                .base
+                .as_ref()
+                .map_or_else(BTreeSet::new, |base| in_folders_of(base, added)),
+            Mode::Append | Mode::ErrorIfExists | Mode::Ignore => BTreeSet::new(),
+        };
+        Ok(Change {
+            schema: schema.to_vec(),
+            add: added.clone(),
+            retire,
+            ..self.unchanged()
+        })
+    }
+
+    /// Goes on from what another run committed, if both may be; yields its commit if it was in this run's name.
+    async fn rebase(&mut self, other: Manifest, added: &Added) -> Result<Option<Committed>> {
+        let (last, entries) = self.log.last().await?;
+        let last = last.unwrap_or(other);
+        settle(&self.log, &last, &entries).await?;
+        if let Some(past) = last.of_run(&self.intent.run) {
+            let version = past.clone();
+            let by_other = true;
+            return Ok(Some(Committed { version, by_other }));
+        }
+        let who = format!("run `{}` committed to it", last.run());
+        if let Some(replaces) = &self.replaces {
+            let there = last.names();
+            if !replaces.iter().all(|name| there.contains(name.as_str())) {
+                return Err(self.conflict(&format!("{who}, in place of a file of this one")));
+            }
+        }
+        match self.intent.mode {
+            Mode::Append => {}
+            Mode::OverwritePartitions => {
+                let before = self.base.as_ref().map(|base| in_folders_of(base, added));
+                if before.unwrap_or_default() != in_folders_of(&last, added) {
+                    return Err(self.conflict(&format!("{who}, in a partition of this one")));
+                }
+            }
+            Mode::Overwrite | Mode::ErrorIfExists | Mode::Ignore => return Err(self.conflict(&who)),
+        }
+        self.base = Some(last);
+        Ok(None)
+    }
+
+    fn conflict(&self, why: &str) -> Error {
+        let uri = &self.place().uri;
+        let message = format!("output `{uri}` was written meanwhile: {why}");
+        let error = Error::new(ErrorKind::Conflict, message);
+        error.hint("run again; `mode = \"append\"` lets several runs add files to one output, and `mode = \"overwrite-partitions\"` replace different partitions")
+    }
+
+    /// Everything that follows from a commit.
+    async fn finish(&self, manifest: &Manifest) -> Result<Committed, Failed> {
+        let done = async {
+            let entries = self.log.entries().await?;
+            if entries.last() > Some(manifest.version()) {
+                let (last, _) = self.log.last().await?;
+                // Who slept for so long that the number which it wrote was forgotten has written nothing.
+                if last.is_some_and(|last| last.of_run(&self.intent.run).is_none()) {
+                    self.log.forget(manifest.version()).await?;
+                    return Ok(false);
+                }
+            }
+            settle(&self.log, manifest, &entries).await?;
+            Ok(true)
+        };
+        let version = manifest.past().cloned();
+        let version = version.ok_or_else(|| Error::internal("a version without a number"))?;
+        match done.await {
+            Ok(true) => Ok(Committed {
+                version,
+                by_other: false,
+            }),
+            Ok(false) => Err(self.conflict("others committed to it many times").into()),
+            Err(error) => {
+                let number = version.version;
+                let doing = format!(
+                    "bring the files of version {number}, which is committed, to their places"
+                );
+                let hint = "`sluice dataset repair` does what is left; so does the next run that writes there";
+                Err(Failed::Unknown(Error::context(error, doing).hint(hint)))
             }
         }
     }
+
+    /// Gives up what was detached for a commit that did not come to be.
+    async fn give_up(&self, added: &Added) {
+        for (file, source) in added {
+            let Source::Upload(upload) = source else {
+                continue;
+            };
+            let mut options = PutMultipartOptions::default();
+            options.extensions.insert(Resume {
+                upload: upload.clone(),
+                folder: self.log.path(&staging()),
+            });
+            let path = self.log.path(&file.path);
+            let store = &self.place().store;
+            if let Ok(mut upload) = store.put_multipart_opts(&path, options).await {
+                // What could not be given up stays hidden.
+                drop(upload.abort().await);
+            }
+        }
+    }
+}
+
+/// The files of a version that are in the same folders as those that are added.
+fn in_folders_of(base: &Manifest, added: &Added) -> BTreeSet<String> {
+    let folder = |name: &str| name.rsplit_once('/').map(|(folder, _)| folder.to_owned());
+    let folders: BTreeSet<_> = added.iter().map(|(file, _)| folder(&file.path)).collect();
+    let files = base.files.iter().filter(|file| file.is_data());
+    let there = files.filter(|file| folders.contains(&folder(&file.path)));
+    there.map(|file| file.path.clone()).collect()
 }

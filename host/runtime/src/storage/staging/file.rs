@@ -10,6 +10,8 @@ use super::slot::Slot;
 use super::{Place, storage_error};
 use crate::error::{Error, Result};
 use crate::spec::Scheme;
+use crate::storage::dataset::{DataFile, Source};
+use crate::storage::upload::Ticket;
 
 /// Parts of one file that are under way at once: one travels while the next is filled.
 const PARTS_IN_FLIGHT_MAX: usize = 3;
@@ -31,6 +33,8 @@ pub struct StagedFile {
     pending_bytes: usize,
     parts: usize,
     bytes: u64,
+    ticket: Option<Ticket>,
+    hash: blake3::Hasher,
 }
 
 /// A file whose parts are all stored. It appears with the commit.
@@ -39,8 +43,28 @@ pub struct FinishedFile {
     pub path: String,
     /// Its size.
     pub bytes: u64,
+    /// What it holds, where that is known.
+    pub rows: Option<u64>,
     pub(super) location: Path,
     pub(super) slot: Slot,
+    ticket: Option<Ticket>,
+    hash: blake3::Hash,
+}
+
+impl FinishedFile {
+    /// What a commit says of it; from now on, only that can make it appear. None if nobody else could.
+    pub(super) fn detach(self) -> Option<(DataFile, Source)> {
+        let upload = self.ticket?.detach();
+        // Nothing is given up with it any more.
+        drop(self.slot.take()?);
+        let file = DataFile {
+            path: self.path,
+            bytes: self.bytes,
+            rows: self.rows,
+            blake3: Some(self.hash.to_hex().to_string()),
+        };
+        Some((file, Source::Upload(upload)))
+    }
 }
 
 impl fmt::Debug for StagedFile {
@@ -85,7 +109,15 @@ impl StagedFile {
             pending_bytes: 0,
             parts: 0,
             bytes: 0,
+            ticket: None,
+            hash: blake3::Hasher::new(),
         }
+    }
+
+    /// With what others can complete it by.
+    pub(super) fn with_ticket(mut self, ticket: Ticket) -> Self {
+        self.ticket = Some(ticket);
+        self
     }
 
     /// Bytes written so far.
@@ -103,6 +135,9 @@ impl StagedFile {
     /// Fails if storage does, or if the file was aborted.
     pub async fn write(&mut self, mut bytes: Bytes) -> Result<()> {
         self.bytes += bytes.len() as u64;
+        if self.ticket.is_some() {
+            self.hash.update(&bytes);
+        }
         while !bytes.is_empty() {
             let room = self.part_bytes - self.pending_bytes;
             let piece = bytes.split_to(room.min(bytes.len()));
@@ -131,8 +166,11 @@ impl StagedFile {
         Ok(FinishedFile {
             path: self.relative,
             bytes: self.bytes,
+            rows: None,
             location: self.location,
             slot: self.slot,
+            ticket: self.ticket,
+            hash: self.hash.finalize(),
         })
     }
 

@@ -1,0 +1,215 @@
+//! Bringing files to their places.
+
+use std::collections::BTreeSet;
+
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::{
+    Error as StoreError, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutPayload,
+    RenameOptions,
+};
+
+use super::log::{Entries, Log};
+use super::manifest::{Appearing, Manifest, Operation, SUCCESS, Source, kept, staging};
+use crate::error::{Error, Result};
+use crate::storage::failure::storage_error;
+use crate::storage::guarded::{Purpose, Shelves, asking};
+use crate::storage::listing::below;
+use crate::storage::upload::Resume;
+
+/// Files that are moved at once.
+const MOVES_MAX: usize = 8;
+
+/// Brings the files of the version `manifest` to their places, the last that there is: those that are new appear, those
+/// that are no part of it go. Can be done any number of times, and by several at once.
+///
+/// # Errors
+///
+/// Fails if storage does; and where a file is gone, which only others can have removed.
+pub(in crate::storage) async fn settle(
+    log: &Log,
+    manifest: &Manifest,
+    entries: &Entries,
+) -> Result<()> {
+    let version = manifest.version();
+    if entries.is_settled(version) {
+        return Ok(());
+    }
+    let moved = place_files(log, manifest).await;
+    let now = log.entries().await?;
+    if now.is_settled(version) || now.last() > Some(version) {
+        // Others were faster. If they have gone on, what was moved here may have been moved against them.
+        return if now.last() > Some(version) {
+            heal(log).await.map(drop)
+        } else {
+            Ok(())
+        };
+    }
+    moved?;
+    log.mark_settled(version).await?;
+    // Housekeeping: whoever comes next does what is left of it.
+    drop(prune(log, manifest, &now).await);
+    Ok(())
+}
+
+/// Moves back those files of the last version that a process moved away which came late. Yields how many.
+pub(in crate::storage) async fn heal(log: &Log) -> Result<u64> {
+    let (last, entries) = log.last().await?;
+    let Some(last) = last.filter(|last| entries.is_settled(last.version())) else {
+        return Ok(0);
+    };
+    let place = &log.place;
+    let listing = place.store.list(Some(&place.path));
+    let listed: Vec<_> = listing
+        .map_ok(|meta| below(&place.path, &meta.location).to_owned())
+        .try_collect()
+        .await
+        .map_err(|error| storage_error(&place.uri.to_string(), error))?;
+    let listed: BTreeSet<&str> = listed.iter().map(String::as_str).collect();
+    let mut healed = 0;
+    for name in last.names().difference(&listed) {
+        match rename(log, &kept(name), name).await {
+            Ok(()) => healed += 1,
+            Err(StoreError::NotFound { .. }) => {}
+            Err(error) => return Err(storage_error(&log.what(name), error)),
+        }
+    }
+    Ok(healed)
+}
+
+type Moves<'m, 'a> = dyn Iterator<Item = BoxFuture<'a, Result<()>>> + Send + 'm;
+
+/// Does what can be done side by side, a few at once, and ends with the first failure.
+async fn all(moves: &mut Moves<'_, '_>) -> Result<()> {
+    let mut moves = stream::iter(moves).buffer_unordered(MOVES_MAX);
+    while moves.try_next().await?.is_some() {}
+    Ok(())
+}
+
+async fn place_files(log: &Log, manifest: &Manifest) -> Result<()> {
+    if !manifest.retire.is_empty() {
+        // From now on, and until the end, who lists the folder sees parts of two versions.
+        log.delete(SUCCESS).await?;
+    }
+    let appear = manifest.appear.iter();
+    all(&mut appear.map(|file| appear_one(log, manifest, file).boxed())).await?;
+    let retire = manifest.retire.iter();
+    all(&mut retire.map(|name| retire_one(log, manifest, name).boxed())).await?;
+    mark(log, manifest).await
+}
+
+/// Says in Spark's way that all is there, and what.
+async fn mark(log: &Log, manifest: &Manifest) -> Result<()> {
+    let marker = PutPayload::from(manifest.success()?);
+    let path = log.path(SUCCESS);
+    // Who may only create has made the first version; if there is a marker already, it is that one's.
+    let is_first = manifest
+        .past()
+        .is_some_and(|past| past.operation == Operation::Create);
+    let put = if is_first {
+        log.put_new(&path, marker).await
+    } else {
+        log.place.store.put(&path, marker).await.map(drop)
+    };
+    match put {
+        Err(StoreError::AlreadyExists { .. }) => Ok(()),
+        outcome => outcome.map_err(|error| storage_error(&log.what(SUCCESS), error)),
+    }
+}
+
+async fn appear_one(log: &Log, manifest: &Manifest, file: &Appearing) -> Result<()> {
+    let path = log.path(&file.path);
+    let outcome = match &file.from {
+        Source::Upload(upload) => {
+            let mut options = PutMultipartOptions::default();
+            options.extensions.insert(Resume {
+                upload: upload.clone(),
+                folder: log.path(&staging()),
+            });
+            let upload = log.place.store.put_multipart_opts(&path, options).await;
+            match upload {
+                Ok(mut upload) => upload.complete().await.map(drop),
+                Err(error) => Err(error),
+            }
+        }
+        Source::Kept => rename(log, &kept(&file.path), &file.path).await,
+    };
+    let Err(error) = outcome else {
+        return Ok(());
+    };
+    // Somebody did it before, and the answer was lost or was somebody else's.
+    let bytes = manifest.files.iter().find(|known| known.path == file.path);
+    let there = log
+        .place
+        .store
+        .get_opts(&path, asking(Purpose::Write { overwrite: false }))
+        .await;
+    if there.is_ok_and(|found| bytes.is_none_or(|known| known.bytes == found.meta.size)) {
+        return Ok(());
+    }
+    let what = log.what(&file.path);
+    Err(if matches!(error, StoreError::NotFound { .. }) {
+        let (version, run) = (manifest.version(), manifest.run());
+        Error::storage(format!(
+            "`{what}` is lost: it belongs to version {version}, which run `{run}` committed"
+        ))
+        .hint("an upload that is not completed is removed by some rules of buckets; `sluice dataset rollback` makes an earlier version current")
+    } else {
+        storage_error(&what, error).context("complete a file")
+    })
+}
+
+async fn retire_one(log: &Log, manifest: &Manifest, name: &str) -> Result<()> {
+    let outcome = if manifest.keep > 0 {
+        rename(log, name, &kept(name)).await
+    } else {
+        log.place.store.delete(&log.path(name)).await
+    };
+    match outcome {
+        // It is gone, whoever moved it.
+        Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
+        Err(error) => {
+            Err(storage_error(&log.what(name), error).context("move away what is replaced"))
+        }
+    }
+}
+
+async fn rename(log: &Log, from: &str, to: &str) -> Result<(), StoreError> {
+    let mut options = RenameOptions::default();
+    options.extensions.insert(Shelves);
+    let (from, to) = (log.path(from), log.path(to));
+    log.place.store.rename_opts(&from, &to, options).await
+}
+
+/// Removes versions that are not kept any more, with those of their files that no other has.
+async fn prune(log: &Log, last: &Manifest, entries: &Entries) -> Result<()> {
+    let first = last.version().saturating_sub(last.keep);
+    let (old, kept_versions): (Vec<u64>, Vec<u64>) =
+        entries.versions().partition(|version| *version < first);
+    if old.is_empty() {
+        return Ok(());
+    }
+    let mut needed: BTreeSet<String> = last.names().into_iter().map(str::to_owned).collect();
+    let mut garbage: BTreeSet<String> = last.retire.iter().cloned().collect();
+    for version in kept_versions {
+        if version == last.version() {
+            continue;
+        }
+        let Some(manifest) = log.read(version).await? else {
+            continue;
+        };
+        needed.extend(manifest.names().into_iter().map(str::to_owned));
+        garbage.extend(manifest.retire);
+    }
+    for version in &old {
+        if let Some(manifest) = log.read(*version).await? {
+            garbage.extend(manifest.retire);
+        }
+    }
+    let garbage = garbage.difference(&needed).map(|name| kept(name));
+    all(&mut garbage.map(|name| async move { log.delete(&name).await }.boxed())).await?;
+    for version in old {
+        log.forget(version).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,320 @@
+//! One version of a dataset, as it is written.
+
+use std::collections::BTreeSet;
+
+use object_store::path::Path;
+use serde::{Deserialize, Serialize};
+
+use super::{FOLDER, HISTORY_MAX};
+use crate::error::{Error, Result};
+use crate::spec::{Mode, SchemaColumn, clip};
+use crate::storage::upload::Unfinished;
+
+/// What this program writes, and the only one that it reads.
+const FORMAT: u32 = 1;
+
+/// The marker of what is current.
+pub(in crate::storage) const SUCCESS: &str = "_SUCCESS";
+
+/// Why a version came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Operation {
+    /// A run wrote what was not there.
+    Create,
+    /// A run added files.
+    Append,
+    /// A run replaced all files.
+    Overwrite,
+    /// A run replaced the partitions that it wrote.
+    OverwritePartitions,
+    /// Files that others had written became a version.
+    Import,
+    /// An earlier version became current again.
+    Rollback,
+    /// Small files were merged.
+    Compact,
+}
+
+impl Operation {
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Append => "append",
+            Self::Overwrite => "overwrite",
+            Self::OverwritePartitions => "overwrite-partitions",
+            Self::Import => "import",
+            Self::Rollback => "rollback",
+            Self::Compact => "compact",
+        }
+    }
+}
+
+impl From<Mode> for Operation {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::ErrorIfExists | Mode::Ignore => Self::Create,
+            Mode::Append => Self::Append,
+            Mode::Overwrite => Self::Overwrite,
+            Mode::OverwritePartitions => Self::OverwritePartitions,
+        }
+    }
+}
+
+/// One file of a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Relative to the dataset.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// What it holds, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// BLAKE3 of its content, in hex, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blake3: Option<String>,
+}
+
+impl DataFile {
+    /// Whether it is data, and not told beside it, such as rows that were rejected.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        !self.path.starts_with(FOLDER)
+    }
+}
+
+/// Where a file comes from that is to appear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::storage) enum Source {
+    /// An upload is to be completed.
+    Upload(Unfinished),
+    /// It was kept.
+    Kept,
+}
+
+/// A file that is to appear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::storage) struct Appearing {
+    pub(in crate::storage) path: String,
+    pub(in crate::storage) from: Source,
+}
+
+/// What a version tells of itself and of those before it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// Counts from one.
+    pub version: u64,
+    /// The run that committed it.
+    pub run: String,
+    /// When, by the clock of the machine that did, in UTC.
+    pub committed: String,
+    /// Why.
+    pub operation: Operation,
+    /// Files of data.
+    pub files: u64,
+    /// Their rows, where that is known.
+    pub rows: Option<u64>,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// One version of a dataset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    format: u32,
+    /// Tells two tries of one run apart.
+    pub(in crate::storage) attempt: String,
+    /// Earlier versions that are kept with it.
+    pub(in crate::storage) keep: u64,
+    /// The columns, where they are known; those of partitions among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schema: Vec<SchemaColumn>,
+    /// All its files.
+    pub files: Vec<DataFile>,
+    /// How files come to their places that were not part of the version before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::storage) appear: Vec<Appearing>,
+    /// Files of the version before that are none of this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::storage) retire: Vec<String>,
+    /// The versions up to this one, oldest first.
+    pub history: Vec<Past>,
+}
+
+/// What a new version changes.
+#[derive(Debug)]
+pub(in crate::storage) struct Change {
+    pub(in crate::storage) run: String,
+    pub(in crate::storage) attempt: String,
+    pub(in crate::storage) operation: Operation,
+    pub(in crate::storage) keep: u64,
+    pub(in crate::storage) committed: String,
+    pub(in crate::storage) schema: Vec<SchemaColumn>,
+    pub(in crate::storage) add: Vec<(DataFile, Source)>,
+    pub(in crate::storage) retire: BTreeSet<String>,
+}
+
+impl Manifest {
+    /// The version after `base`, or the first.
+    pub(in crate::storage) fn after(base: Option<&Self>, change: &Change) -> Self {
+        let old = base.map_or(&[][..], |base| &base.files).iter();
+        let stays = old.filter(|file| !change.retire.contains(&file.path));
+        let added = change.add.iter().map(|(file, _)| file);
+        let files: Vec<DataFile> = stays.chain(added).cloned().collect();
+        let mut history = base.map(|base| base.history.clone()).unwrap_or_default();
+        let data = || files.iter().filter(|file| file.is_data());
+        history.push(Past {
+            version: base.map_or(0, Self::version) + 1,
+            run: change.run.clone(),
+            committed: change.committed.clone(),
+            operation: change.operation,
+            files: data().count() as u64,
+            rows: data().map(|file| file.rows).sum(),
+            bytes: data().map(|file| file.bytes).sum(),
+        });
+        let forgotten = history.len().saturating_sub(HISTORY_MAX);
+        history.drain(..forgotten);
+        let appear = |(file, from): &(DataFile, Source)| Appearing {
+            path: file.path.clone(),
+            from: from.clone(),
+        };
+        Self {
+            format: FORMAT,
+            attempt: change.attempt.clone(),
+            keep: change.keep,
+            schema: change.schema.clone(),
+            appear: change.add.iter().map(appear).collect(),
+            retire: change.retire.iter().cloned().collect(),
+            files,
+            history,
+        }
+    }
+
+    /// The same, with all its files in place.
+    pub(in crate::storage) fn in_place(mut self) -> Self {
+        self.appear.clear();
+        self
+    }
+
+    /// What it tells of itself.
+    #[must_use]
+    pub fn past(&self) -> Option<&Past> {
+        self.history.last()
+    }
+
+    /// Its number; zero is no version.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.past().map_or(0, |past| past.version)
+    }
+
+    /// The run that committed it.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        self.past().map_or("", |past| &past.run)
+    }
+
+    /// What it tells of a run that committed lately.
+    pub(in crate::storage) fn of_run(&self, run: &str) -> Option<&Past> {
+        self.history.iter().rev().find(|past| past.run == run)
+    }
+
+    /// Its files by their names.
+    pub(in crate::storage) fn names(&self) -> BTreeSet<&str> {
+        self.files.iter().map(|file| file.path.as_str()).collect()
+    }
+
+    /// Reads what was written as version `version`.
+    ///
+    /// # Errors
+    ///
+    /// Fails for what is no manifest of that version, or names what no file of a dataset has.
+    pub fn read(bytes: &[u8], version: u64) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let malformed = |why: String| Error::storage(format!("it is no manifest: {why}"));
+        let head: Head = serde_json::from_slice(bytes).map_err(|why| malformed(why.to_string()))?;
+        if head.format != FORMAT {
+            let message = format!(
+                "its format is {}, and this program reads {FORMAT}",
+                head.format
+            );
+            return Err(Error::storage(message).hint("use the newer program that wrote it"));
+        }
+        let manifest: Self =
+            serde_json::from_slice(bytes).map_err(|why| malformed(why.to_string()))?;
+        if manifest.version() != version {
+            return Err(malformed(format!("it says version {}", manifest.version())));
+        }
+        let files = manifest.files.iter().map(|file| &file.path);
+        let changed = manifest.appear.iter().map(|file| &file.path);
+        for name in files.chain(changed).chain(&manifest.retire) {
+            check_name(name).map_err(malformed)?;
+        }
+        Ok(manifest)
+    }
+
+    /// As it is written.
+    ///
+    /// # Errors
+    ///
+    /// Does not fail but for a bug.
+    pub(in crate::storage) fn write(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self)
+            .map_err(|error| Error::internal("a manifest cannot be written").source(error))
+    }
+
+    /// What `_SUCCESS` says.
+    pub(in crate::storage) fn success(&self) -> Result<Vec<u8>> {
+        #[derive(Serialize)]
+        struct Success<'a> {
+            version: u64,
+            run: &'a str,
+            committed: Option<&'a str>,
+            rows: Option<u64>,
+            bytes: Option<u64>,
+            schema: &'a [SchemaColumn],
+            files: Vec<&'a DataFile>,
+        }
+        let past = self.past();
+        let success = Success {
+            version: self.version(),
+            run: self.run(),
+            committed: past.map(|past| past.committed.as_str()),
+            rows: past.and_then(|past| past.rows),
+            bytes: past.map(|past| past.bytes),
+            schema: &self.schema,
+            files: self.files.iter().filter(|file| file.is_data()).collect(),
+        };
+        serde_json::to_vec_pretty(&success)
+            .map_err(|error| Error::internal("a marker cannot be written").source(error))
+    }
+}
+
+/// A file may be data, or told beside it; what the log itself consists of is none.
+fn check_name(name: &str) -> Result<(), String> {
+    let path = Path::parse(name).map_err(|why| why.to_string())?;
+    let mut parts = name.split('/');
+    let ours = parts.next() == Some(FOLDER)
+        && matches!(parts.next(), Some("log" | "kept" | "staging") | None);
+    if path.as_ref() == name && !name.is_empty() && !ours && name != SUCCESS {
+        return Ok(());
+    }
+    Err(format!("`{}` is no name of a file", clip(name)))
+}
+
+/// Where a file is kept that is part of earlier versions only.
+pub(in crate::storage) fn kept(path: &str) -> String {
+    format!("{FOLDER}/kept/{path}")
+}
+
+/// Where attempts have what they have written so far.
+pub(in crate::storage) fn staging() -> String {
+    format!("{FOLDER}/staging")
+}
