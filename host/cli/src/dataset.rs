@@ -88,7 +88,7 @@ pub(crate) struct Repair {
 }
 
 /// Does the task.
-pub(crate) fn run(task: &Task, json: bool) -> Outcome {
+pub(crate) fn tend(task: &Task, json: bool) -> Outcome {
     match task {
         Task::History(which) => history(which, json),
         Task::Cat(cat) => show(cat, json),

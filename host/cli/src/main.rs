@@ -73,7 +73,7 @@ fn run(task: Task, json: bool) -> report::Outcome {
         Task::Run(arguments) => run::run(&arguments, json),
         Task::Head(arguments) => head::head(&arguments, json),
         Task::Schema(arguments) => schema::schema(&arguments, json),
-        Task::Dataset(task) => dataset::run(&task, json),
+        Task::Dataset(task) => dataset::tend(&task, json),
         Task::Plugin(task) => plugin::run(&task, json),
         Task::Policy(task) => policy::run(&task, json),
         Task::Audit(task) => audit::run(&task, json),

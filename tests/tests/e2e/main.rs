@@ -15,6 +15,7 @@
 mod access;
 mod authoring;
 mod changes;
+mod commits;
 mod compile;
 mod dns;
 mod documents;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, mpsc};
 use std::time::{Duration, Instant};
 
@@ -156,6 +157,13 @@ impl Project {
                 act();
             }
         })
+    }
+
+    /// As [`sluice`](Self::sluice), with the number of its process told to whoever wants to kill it.
+    pub(crate) fn exposed(&self, arguments: &[&str], process: &AtomicU32) -> Ended {
+        let child = spawn(self.command(arguments));
+        process.store(child.id(), Ordering::SeqCst);
+        finish(child)
     }
 
     /// As [`sluice`](Self::sluice), with `signal` sent as soon as `is_time`.

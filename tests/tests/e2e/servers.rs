@@ -1,8 +1,10 @@
 //! Servers of buckets and containers, on ports of their own, for as long as they live.
 
+use std::error::Error;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use hyper::body::Incoming;
@@ -26,9 +28,24 @@ pub(crate) const SECRET: &str = "not-much-of-a-secret";
 /// Who may send requests to [`Server::of_google`].
 pub(crate) const TOKEN: &str = "not-much-of-a-token";
 
+/// What becomes of a request.
+#[derive(Clone, Copy)]
+pub(crate) enum Fate {
+    Served,
+    Refused(u16),
+    /// The connection ends before anything is done.
+    Lost,
+    /// The connection ends when all is done.
+    Unanswered,
+}
+
+/// Decides what becomes of the requests.
+type Judge = Arc<dyn Fn() -> Fate + Send + Sync>;
+
 /// A server of the buckets in a temporary folder.
 pub(crate) struct Server {
     folder: TempDir,
+    judge: Arc<Mutex<Option<Judge>>>,
     /// Where it listens, as `http://host:port`.
     pub(crate) address: String,
     _runtime: Runtime,
@@ -69,11 +86,13 @@ impl Server {
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
+        let judge = Arc::<Mutex<Option<Judge>>>::default();
+        let judged = Arc::clone(&judge);
         runtime.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let service = service.clone();
+                let (service, judge) = (service.clone(), Arc::clone(&judged));
                 tokio::spawn(async move {
-                    let answer = service_fn(|request| answer(&service, request, admits));
+                    let answer = service_fn(|request| answer(&service, request, (admits, &judge)));
                     let connection =
                         http1::Builder::new().serve_connection(TokioIo::new(socket), answer);
                     // A client that goes away is no concern of the server.
@@ -83,9 +102,25 @@ impl Server {
         });
         Self {
             folder,
+            judge,
             address,
             _runtime: runtime,
         }
+    }
+
+    /// Has somebody decide what becomes of the requests, or nobody any more.
+    pub(crate) fn judge(&self, judge: Option<Judge>) {
+        *self.judge.lock().unwrap() = judge;
+    }
+
+    /// Has the buckets of another.
+    pub(crate) fn copy_of(&self, other: &Self) {
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(other.folder.path().join("."))
+            .arg(self.folder.path())
+            .status();
+        assert!(copied.unwrap().success());
     }
 
     /// Makes an empty bucket.
@@ -98,6 +133,11 @@ impl Server {
         let path = self.folder.path().join(bucket).join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
+    }
+
+    /// The text of an object.
+    pub(crate) fn read(&self, bucket: &str, key: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(bucket).join(key)).unwrap()
     }
 
     /// Uploads in parts that were begun, and neither completed nor given up.
@@ -121,14 +161,29 @@ impl Server {
 async fn answer(
     service: &S3Service,
     mut request: Request<Incoming>,
-    admits: fn(&mut Request<Incoming>) -> bool,
-) -> Result<s3s::HttpResponse, s3s::HttpError> {
-    if admits(&mut request) {
-        return service.call(request.map(s3s::Body::from)).await;
+    (admits, judge): (fn(&mut Request<Incoming>) -> bool, &Mutex<Option<Judge>>),
+) -> Result<s3s::HttpResponse, Box<dyn Error + Send + Sync>> {
+    let refuse = |status| {
+        let mut refusal = Response::new(s3s::Body::empty());
+        *refusal.status_mut() = StatusCode::from_u16(status).unwrap();
+        Ok(refusal)
+    };
+    if !admits(&mut request) {
+        return refuse(401);
     }
-    let mut refusal = Response::new(s3s::Body::empty());
-    *refusal.status_mut() = StatusCode::UNAUTHORIZED;
-    Ok(refusal)
+    let judge = judge.lock().unwrap().clone();
+    let fate = judge.map_or(Fate::Served, |judge| judge());
+    if let Fate::Refused(status) = fate {
+        return refuse(status);
+    }
+    if let Fate::Lost = fate {
+        return Err("lost".into());
+    }
+    let answer = service.call(request.map(s3s::Body::from)).await;
+    if let Fate::Unanswered = fate {
+        return Err("unanswered".into());
+    }
+    Ok(answer?)
 }
 
 /// Says in the words of S3 what a request asks of Google's service; false if it carries no token that is known.

@@ -9,13 +9,22 @@ use object_store::{
     RenameOptions,
 };
 
+use tokio::time::{Duration, sleep};
+
 use super::log::{Entries, Log};
 use super::manifest::{Appearing, Manifest, Operation, SUCCESS, Source, kept, staging};
 use crate::error::{Error, Result};
+use crate::spec::Scheme;
 use crate::storage::failure::storage_error;
 use crate::storage::guarded::{Purpose, Shelves, asking};
 use crate::storage::listing::below;
 use crate::storage::upload::Resume;
+
+/// How often a file is looked for that a server may be putting into its place.
+const LOOKS_MAX: u32 = 5;
+
+/// The pause before it is looked for again; it doubles each time.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Files that are moved at once.
 const MOVES_MAX: usize = 8;
@@ -138,13 +147,7 @@ async fn appear_one(log: &Log, manifest: &Manifest, file: &Appearing) -> Result<
         return Ok(());
     };
     // Somebody did it before, and the answer was lost or was somebody else's.
-    let bytes = manifest.files.iter().find(|known| known.path == file.path);
-    let there = log
-        .place
-        .store
-        .get_opts(&path, asking(Purpose::Write { overwrite: false }))
-        .await;
-    if there.is_ok_and(|found| bytes.is_none_or(|known| known.bytes == found.meta.size)) {
+    if is_there(log, manifest, file).await {
         return Ok(());
     }
     let what = log.what(&file.path);
@@ -157,6 +160,28 @@ async fn appear_one(log: &Log, manifest: &Manifest, file: &Appearing) -> Result<
     } else {
         storage_error(&what, error).context("complete a file")
     })
+}
+
+/// Whether a file is in its place, or comes to be while a server does what it was asked for before.
+async fn is_there(log: &Log, manifest: &Manifest, file: &Appearing) -> bool {
+    let known = manifest.files.iter().find(|known| known.path == file.path);
+    let (path, mut pause) = (log.path(&file.path), PAUSE);
+    let looks = match log.place.uri.scheme() {
+        Scheme::File => 1,
+        _ => LOOKS_MAX,
+    };
+    for look in 0..looks {
+        if look > 0 {
+            sleep(pause).await;
+            pause *= 2;
+        }
+        let asked = asking(Purpose::Write { overwrite: false });
+        let found = log.place.store.get_opts(&path, asked).await;
+        if found.is_ok_and(|found| known.is_none_or(|known| known.bytes == found.meta.size)) {
+            return true;
+        }
+    }
+    false
 }
 
 async fn retire_one(log: &Log, manifest: &Manifest, name: &str) -> Result<()> {

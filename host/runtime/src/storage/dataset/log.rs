@@ -203,6 +203,9 @@ impl Log {
                 return Ok(Created::Ours);
             };
             let failed = storage_error(&self.what(&name), error.into());
+            if attempt == 0 && failed.kind() == ErrorKind::Policy {
+                return Err(Failed::Not(failed)); // nothing was asked for
+            }
             // Whatever was answered: what is there decides.
             match self.read(manifest.version()).await {
                 Ok(Some(found)) if found.attempt == manifest.attempt => return Ok(Created::Ours),
