@@ -11,9 +11,9 @@ use super::access::{self, Reach, Vault};
 use super::held::Held;
 use super::masks::{Folders, Masks};
 use super::open::{files_of, with_schema};
-use super::summary::{FileSummary, StepSummary, Summary};
+use super::summary::{BadRowsSummary, FileSummary, StepSummary, Summary};
 use super::{Options, needs, plugin_bytes, threads};
-use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
+use crate::engine::{Clean, Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
@@ -54,6 +54,8 @@ pub(super) struct Execution {
 /// What the partitions of a run wrote.
 struct Written {
     files: Vec<WrittenFile>,
+    /// The bad rows, if there are some.
+    quarantine: Option<WrittenFile>,
     plan: Planned,
 }
 
@@ -270,6 +272,8 @@ impl Execution {
             bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
         });
+        let quarantine = self.engine.quarantine();
+        quarantine.begin(Arc::clone(&sink), self.clean()).await;
         let lanes = Lanes::new(plan.partitions())?;
         let mut partitions = JoinSet::new();
         for partition in 0..plan.partitions() {
@@ -287,7 +291,17 @@ impl Execution {
         if files.is_empty() {
             files = sink.write_empty().await?;
         }
-        Ok(Written { files, plan })
+        Ok(Written {
+            files,
+            quarantine: quarantine.end().await?,
+            plan,
+        })
+    }
+
+    /// What hides the run's secrets in what its transforms say.
+    fn clean(&self) -> Clean {
+        let progress = Arc::clone(&self.options.progress);
+        Arc::new(move |text| progress.logs().clean(text).into_owned())
     }
 
     /// Waits for the partitions, within the limits of the run.
@@ -377,6 +391,11 @@ impl Execution {
             });
             finished.push(file);
         }
+        let quarantine = written.quarantine.map(|WrittenFile { file, .. }| {
+            let path = file.path.clone();
+            finished.push(file);
+            path
+        });
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
         if let Err(error) = self.follow() {
@@ -384,7 +403,11 @@ impl Execution {
             return Err(error);
         }
         self.publish(staging, finished, rows_out).await?;
-        Ok(self.summary(files, rows_out, &written.plan))
+        let summary = self.summary(files, rows_out, &written.plan);
+        Ok(Summary {
+            quarantine,
+            ..summary
+        })
     }
 
     /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
@@ -417,6 +440,9 @@ impl Execution {
             rows_in: plan.rows_read(),
             rows_out,
             rows_rejected: steps.iter().map(|step| step.rows_rejected).sum(),
+            rows_failed: steps.iter().map(|step| step.rows_failed).sum(),
+            bad_rows: self.bad_rows(),
+            quarantine: None,
             bytes_read: self.meter.read.load(Ordering::Relaxed),
             bytes_written: self.meter.written.load(Ordering::Relaxed),
             seconds: self.started.elapsed().as_secs_f64(),
@@ -426,6 +452,14 @@ impl Execution {
             logs: self.options.progress.take_logs(),
             explain: self.options.explain.then(|| plan.explain()),
         }
+    }
+}
+
+impl Execution {
+    /// What was left out, by inputs and steps that say what becomes of bad rows.
+    fn bad_rows(&self) -> Vec<BadRowsSummary> {
+        let figures = self.engine.quarantine().figures().into_iter();
+        figures.map(BadRowsSummary::from).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow::datatypes::{Field, SchemaRef};
 
 use super::access::{SecretSource, StepAccess};
+use super::bad_rows::BadRows;
 use super::parameter::Value;
 use super::uri::Uri;
 use crate::limits::Limits;
@@ -43,6 +44,8 @@ pub struct Input {
     pub format: InputFormat,
     /// Columns that the path carries, as in `date=2024-01-31/`.
     pub partitions: Partitions,
+    /// What becomes of rows that cannot be read.
+    pub bad_rows: BadRows,
 }
 
 /// How an input's bytes become rows.
@@ -194,6 +197,8 @@ pub struct Step {
     pub order_by: Vec<SortKey>,
     /// What the transform may reach beyond its columns.
     pub access: StepAccess,
+    /// What becomes of rows that it rejects or fails over.
+    pub bad_rows: BadRows,
 }
 
 /// One column of an order.
