@@ -47,7 +47,7 @@ impl Default for Limits {
             output_bytes: 1024 * GIB,
             // More are an output. Each that is begun is an upload that stays open until the commit.
             objects: 10_000,
-            // One bad row of 8,192 takes 27; a batch with ten is bad by itself.
+            // One bad row of 8,192 takes 26; a batch with ten is bad by itself.
             batch_tries: 256,
             // Each has an instance of its own, which for an interpreter takes 20 ms.
             tries: 10_000,

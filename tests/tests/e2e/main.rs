@@ -14,6 +14,7 @@
 
 mod access;
 mod authoring;
+mod bad_rows;
 mod changes;
 mod compile;
 mod dns;

@@ -36,7 +36,7 @@ use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;
 use crate::sandbox::{Access, InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
 use crate::schedule::Workers;
-use crate::spec::{Input, InputFormat, OnError, Step};
+use crate::spec::{Input, InputFormat, Step};
 
 pub(crate) use self::plan::{Planned, StepFigures};
 pub(crate) use self::quarantine::{BadFigures, Clean, Kind as BadKind, Quarantine};
@@ -206,12 +206,7 @@ impl Opened {
         let hashes = masks
             .values()
             .any(|mask| matches!(mask, ColumnMask::Hash(_)));
-        if hashes
-            && matches!(
-                self.input.bad_rows.on_error,
-                Some(OnError::Skip | OnError::Quarantine)
-            )
-        {
+        if hashes && self.input.bad_rows.leaves_out() {
             return Err(Error::new(
                 ErrorKind::Policy,
                 "`on_error` leaves rows out, and a policy hashes a column",

@@ -13,7 +13,7 @@ use super::masks::{Folders, Masks};
 use super::open::{files_of, with_schema};
 use super::summary::{BadRowsSummary, FileSummary, StepSummary, Summary};
 use super::{Options, needs, plugin_bytes, threads};
-use crate::engine::{Clean, Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
+use crate::engine::{Clean, Engine, LogicalPlan, Planned, Quarantine, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
@@ -148,6 +148,11 @@ impl Execution {
         );
         self.guard
             .grant::<act::ObjectCreate>(named(part)?, Context::default())?;
+        if self.application.keeps_bad_rows() {
+            let bad = Quarantine::file(&self.options.run_id);
+            self.guard
+                .grant::<act::ObjectCreate>(named(bad)?, Context::default())?;
+        }
         if output.mode == Mode::ErrorIfExists {
             return Ok(());
         }

@@ -33,6 +33,16 @@ pub struct Application {
     pub limits: Limits,
 }
 
+impl Application {
+    /// Whether bad rows of an input or a step are kept beside the output.
+    #[must_use]
+    pub fn keeps_bad_rows(&self) -> bool {
+        let inputs = self.inputs.iter().map(|input| &input.bad_rows);
+        let mut all = inputs.chain(self.steps.iter().map(|step| &step.bad_rows));
+        all.any(BadRows::keeps)
+    }
+}
+
 /// One named input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {

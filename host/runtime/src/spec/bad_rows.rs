@@ -54,6 +54,20 @@ pub struct BadRows {
     pub share_max: Option<Share>,
 }
 
+impl BadRows {
+    /// Whether bad rows are left out rather than ending the run.
+    #[must_use]
+    pub const fn leaves_out(&self) -> bool {
+        matches!(self.on_error, Some(OnError::Skip | OnError::Quarantine))
+    }
+
+    /// Whether bad rows are kept.
+    #[must_use]
+    pub const fn keeps(&self) -> bool {
+        matches!(self.on_error, Some(OnError::Quarantine))
+    }
+}
+
 impl Default for BadRows {
     fn default() -> Self {
         Self {
@@ -146,8 +160,95 @@ fn share(node: &Node, problems: &Problems) -> Option<Share> {
 
 #[cfg(test)]
 mod tests {
-    use super::Share;
+    use std::collections::BTreeMap;
+
+    use super::{BadRows, OnError, Share};
+    use crate::error::Result;
     use crate::spec::quantity::parse_share;
+    use crate::spec::{Application, ApplicationFile};
+
+    fn resolve(input: &str, step: &str) -> Result<Application> {
+        let text = format!(
+            "name = \"bad\"\n[inputs.rows]\n{input}\n[[steps]]\nname = \"check\"\nplugin = \"check.wasm\"\n{step}\n\
+             [output]\nuri = \"out\"\n"
+        );
+        let none = BTreeMap::new();
+        ApplicationFile::parse(&text, "app.toml")?.resolve("/jobs", &none, &none)
+    }
+
+    fn refused(input: &str, step: &str) -> String {
+        let error = resolve(input, step).expect_err("accepted");
+        let hints = error.hints().iter().map(|hint| format!("\nhint: {hint}"));
+        format!("{error}{}", hints.collect::<String>())
+    }
+
+    #[test]
+    fn inputs_and_steps_say_what_becomes_of_bad_rows() {
+        let csv = "uri = \"rows.csv\"";
+        let application = resolve(csv, "").unwrap();
+        assert_eq!(application.inputs[0].bad_rows, BadRows::default());
+        assert!(!application.keeps_bad_rows());
+        let input = format!("{csv}\non_error = \"skip\"");
+        let step = "on_error = \"quarantine\"\nmax_bad_rows = 5\nmax_bad_share = \"2.5%\"";
+        let application = resolve(&input, step).unwrap();
+        let skip = BadRows {
+            on_error: Some(OnError::Skip),
+            rows_max: 1_000,
+            share_max: None,
+        };
+        assert_eq!(application.inputs[0].bad_rows, skip);
+        let quarantine = BadRows {
+            on_error: Some(OnError::Quarantine),
+            rows_max: 5,
+            share_max: Share::new(25_000),
+        };
+        assert_eq!(application.steps[0].bad_rows, quarantine);
+        assert!(application.keeps_bad_rows());
+        let share = resolve(csv, "on_error = \"skip\"\nmax_bad_share = \"1%\"").unwrap();
+        assert_eq!(share.steps[0].bad_rows.rows_max, u64::MAX);
+    }
+
+    #[test]
+    fn what_means_nothing_is_refused() {
+        let csv = "uri = \"rows.csv\"";
+        let parquet = "uri = \"rows.parquet\"\non_error = \"skip\"";
+        let array = "uri = \"rows.json\"\non_error = \"skip\"";
+        for (input, step, told) in [
+            (csv, "on_error = \"quarantin\"", "unknown value `quarantin`"),
+            (csv, "on_error = \"quarantin\"", "app.toml:7:12"),
+            (
+                csv,
+                "on_error = \"quarantin\"",
+                "did you mean `quarantine`?",
+            ),
+            (
+                csv,
+                "max_bad_rows = 5",
+                "`max_bad_rows` needs `on_error = \"skip\"`",
+            ),
+            (
+                csv,
+                "on_error = \"fail\"\nmax_bad_share = \"1%\"",
+                "`max_bad_share` needs",
+            ),
+            (
+                csv,
+                "on_error = \"skip\"\nmax_bad_share = \"101%\"",
+                "`101%` is not a share",
+            ),
+            (
+                csv,
+                "on_error = \"skip\"\nmax_bad_rows = -1",
+                "max_bad_rows",
+            ),
+            (csv, "on_errors = \"skip\"", "did you mean `on_error`?"),
+            (parquet, "", "`on_error` is for csv and ndjson only"),
+            (array, "", "`on_error` is for csv and ndjson only"),
+        ] {
+            let error = refused(input, step);
+            assert!(error.contains(told), "{told}: {error}");
+        }
+    }
 
     #[test]
     fn shares_are_exact_to_the_millionth() {

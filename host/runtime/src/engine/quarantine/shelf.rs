@@ -12,7 +12,7 @@ use crate::engine::sink::{Aside, Sink, WrittenFile};
 use crate::error::{Error, Result};
 
 /// Where the dataset stands, relative to the output.
-const FOLDER: &str = "_sluice/quarantine/";
+pub(super) const FOLDER: &str = "_sluice/quarantine/";
 
 /// Rows on their way to the dataset, and the dataset.
 ///

@@ -75,15 +75,12 @@ impl Tally {
 
     /// Whether bad rows are left out rather than ending the run.
     pub(in crate::engine) const fn leaves_out(&self) -> bool {
-        matches!(
-            self.rule.on_error,
-            Some(OnError::Skip | OnError::Quarantine)
-        )
+        self.rule.leaves_out()
     }
 
     /// Whether bad rows are kept.
     pub(in crate::engine) const fn keeps(&self) -> bool {
-        matches!(self.rule.on_error, Some(OnError::Quarantine))
+        self.rule.keeps()
     }
 
     /// Notes that so many rows were looked at.

@@ -209,7 +209,7 @@ impl Records for Layout {
         let mut found = Vec::new();
         let mut at = 0;
         while found.len() < most {
-            let Some(end) = next_end(&mut parser, text, at) else {
+            let Some((end, _)) = next_end(&mut parser, text, at) else {
                 break;
             };
             let between = text.get(at..end).unwrap_or_default().iter();
@@ -273,16 +273,32 @@ fn parser(options: &CsvOptions) -> csv_core::Reader {
         .build()
 }
 
-/// Where the record ends that starts at `at`; none where it does not end in `text`.
-fn next_end(parser: &mut csv_core::Reader, text: &[u8], mut at: usize) -> Option<usize> {
+/// Those records of `text` that have as many values as the first, and no others.
+pub(super) fn regular(options: &CsvOptions, text: &[u8]) -> Vec<u8> {
+    let mut parser = parser(options);
+    let (mut kept, mut at, mut wanted) = (Vec::new(), 0, None);
+    while let Some((end, fields)) = next_end(&mut parser, text, at) {
+        let record = text.get(at..end).unwrap_or_default();
+        let fits = *wanted.get_or_insert(fields) == fields;
+        if fits && std::str::from_utf8(record).is_ok() {
+            kept.extend_from_slice(record);
+        }
+        at = end;
+    }
+    kept
+}
+
+/// Where the record ends that starts at `at`, and how many values it has; none where it does not end in `text`.
+fn next_end(parser: &mut csv_core::Reader, text: &[u8], mut at: usize) -> Option<(usize, usize)> {
     // What the values are does not matter here.
-    let (mut values, mut ends) = ([0; 1024], [0; 64]);
+    let (mut values, mut ends, mut fields) = ([0; 1024], [0; 64], 0);
     loop {
         let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
-        let (result, used, _, _) = parser.read_record(rest, &mut values, &mut ends);
+        let (result, used, _, ended) = parser.read_record(rest, &mut values, &mut ends);
         at += used;
+        fields += ended;
         match result {
-            ReadRecordResult::Record => return Some(at),
+            ReadRecordResult::Record => return Some((at, fields)),
             ReadRecordResult::InputEmpty | ReadRecordResult::End => return None,
             ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {}
         }

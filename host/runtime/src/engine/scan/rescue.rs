@@ -252,3 +252,6 @@ fn without_end(record: &[u8]) -> &[u8] {
         .get(..kept.map_or(0, |last| last + 1))
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

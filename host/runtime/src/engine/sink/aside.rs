@@ -31,6 +31,11 @@ impl Aside {
         }
     }
 
+    /// The name of the file of a run in `folder`, relative to the output.
+    pub(in crate::engine) fn file(folder: &str, run_id: &str) -> String {
+        format!("{folder}part-00000-000-{run_id}.parquet")
+    }
+
     /// The run that the file belongs to.
     pub(in crate::engine) fn run_id(&self) -> &str {
         &self.sink.run_id
@@ -67,7 +72,7 @@ impl Aside {
             compression: Compression::Zstd,
             row_group_rows: ROW_GROUP_ROWS,
         });
-        let name = format!("{}part-00000-000-{}.parquet", self.folder, self.run_id());
+        let name = Self::file(self.folder, self.run_id());
         Ok(OpenFile {
             encoder: Encoder::new(&format, &self.schema, first)?,
             staged: self.sink.staging.create(&name).await?,
