@@ -415,8 +415,9 @@ fn no_row_is_lost_doubled_or_moved_whatever_the_number_of_threads() {
         assert_eq!(ids(&project.batches("out/part")), good, "{threads} threads");
         let places = ["partition", "row"];
         let mut rows = kept(&project);
-        rows.iter_mut()
-            .for_each(|row| row.retain(|name, _| name != "file" && !places.contains(&&**name)));
+        for row in &mut rows {
+            row.retain(|name, _| name != "file" && !places.contains(&&**name));
+        }
         rows.sort();
         assert_eq!(rows.len() + good.len(), usize::try_from(ROWS).unwrap());
         let summary = summary(&ended.out);
@@ -480,6 +481,7 @@ fn fewer_rows_are_tried_before_memory_is_missing() {
     assert_eq!(summary["rows_failed"], 0);
     // What no batch is small enough for ends the run.
     let step = "params = { bytes_per_row = 200_000_000 }";
+    project.write("rows.csv", "id,word,amount\n1,a,1\n2,a,1\n3,a,1\n");
     application(
         &project,
         "rows.csv",

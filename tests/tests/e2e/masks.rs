@@ -323,7 +323,7 @@ fn bad_records_of_a_masked_input_are_told_by_their_places_alone() {
         project
             .batches("out/part")
             .iter()
-            .map(|batch| batch.num_rows())
+            .map(arrow::array::RecordBatch::num_rows)
             .sum::<usize>(),
         4
     );

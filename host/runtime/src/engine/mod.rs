@@ -103,7 +103,7 @@ impl Engine {
         let partitions = self.workers.threads();
         let rule = input.bad_rows;
         let tally = self.quarantine.tally(Kind::Input, &input.name, rule);
-        let table = Table::open(input, files, url, &self.session, partitions, tally).await?;
+        let table = Table::open(input, files, url, &self.session, (partitions, tally)).await?;
         Ok(Opened {
             input: input.clone(),
             table,

@@ -78,14 +78,14 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Finds the schema of `input` and cuts its files into at most `partitions` pieces of similar size.
+    /// Finds the schema of `input` and cuts its files into at most `partitions` pieces of similar size; `tally` takes
+    /// records that cannot be read.
     pub(super) async fn open(
         input: &Input,
         files: &Files,
         url: ObjectStoreUrl,
         session: &dyn Session,
-        partitions: usize,
-        tally: Arc<Tally>,
+        (partitions, tally): (usize, Arc<Tally>),
     ) -> Result<Self> {
         if files.discreet {
             names::check_options(input)?;
