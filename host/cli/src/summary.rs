@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
-use sluicegate::run::{RejectedRow, StepSummary, Summary};
+use sluicegate::run::{BadRowsSummary, RejectedRow, StepSummary, Summary, UnreadableRecord};
 
 use crate::report::{self, Outcome, printable};
 
@@ -41,6 +41,7 @@ pub(crate) fn print(summary: &Summary, output: &str, audit_hash: Option<String>)
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = figures(summary, &mut text);
+    let _ = bad_rows(summary, output, &mut text);
     let _ = files(summary, output, &mut text);
     if let Some(hash) = audit_hash {
         let _ = writeln!(text, "  audit   ends with {hash}");
@@ -56,6 +57,7 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
         rows_in,
         rows_out,
         rows_rejected,
+        rows_failed,
         seconds,
         ..
     } = summary;
@@ -79,10 +81,11 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
     }
     writeln!(
         text,
-        "  rows    {} in, {} out, {} rejected",
+        "  rows    {} in, {} out, {} rejected{}",
         HumanCount(*rows_in),
         HumanCount(*rows_out),
-        HumanCount(*rows_rejected)
+        HumanCount(*rows_rejected),
+        failed(*rows_failed)
     )?;
     let (read, written) = (
         DecimalBytes(summary.bytes_read),
@@ -104,12 +107,13 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
     for step in &summary.steps {
         writeln!(
             text,
-            "  step    {}: {} in, {} out, {} rejected; {:.3} s in the guest, {:.3} s in the host around it, \
+            "  step    {}: {} in, {} out, {} rejected{}; {:.3} s in the guest, {:.3} s in the host around it, \
              {} instances",
             printable(&step.name),
             HumanCount(step.rows_in),
             HumanCount(step.rows_out),
             HumanCount(step.rows_rejected),
+            failed(step.rows_failed),
             step.guest_seconds,
             step.host_seconds,
             step.instances
@@ -132,17 +136,89 @@ fn rejected(step: &StepSummary, text: &mut String) -> std::fmt::Result {
         partition,
         row,
         reason,
+        failed,
     } in step.rejected.iter().take(REJECTED_LISTED)
     {
         let reason = printable(reason);
         writeln!(
             text,
-            "          row {row} of partition {partition} rejected: {reason}"
+            "          row {row} of partition {partition} {}: {reason}",
+            if *failed { "failed" } else { "rejected" }
         )?;
     }
-    match step.rows_rejected.saturating_sub(REJECTED_LISTED as u64) {
+    let left_out = step.rows_rejected + step.rows_failed;
+    match left_out.saturating_sub(REJECTED_LISTED as u64) {
         0 => Ok(()),
-        more => writeln!(text, "          and {} more rejected", HumanCount(more)),
+        more => writeln!(
+            text,
+            "          and {} more rejected{}",
+            HumanCount(more),
+            if step.rows_failed > 0 {
+                " or failed"
+            } else {
+                ""
+            }
+        ),
+    }
+}
+
+/// The rows over which transforms fail, where there are some.
+fn failed(rows: u64) -> String {
+    match rows {
+        0 => String::new(),
+        rows => format!(", {} failed", HumanCount(rows)),
+    }
+}
+
+/// What inputs and steps left out, and where it is kept.
+fn bad_rows(summary: &Summary, output: &str, text: &mut String) -> std::fmt::Result {
+    for bad in summary.bad_rows.iter().filter(|bad| bad.rows > 0) {
+        let (kind, name) = match &bad.input {
+            Some(input) => ("input", input.as_str()),
+            None => ("step", bad.step.as_deref().unwrap_or_default()),
+        };
+        let done = if bad.on_error == "skip" {
+            "skipped"
+        } else {
+            "quarantined"
+        };
+        writeln!(
+            text,
+            "  bad     {kind} {}: {} rows {done}",
+            printable(name),
+            HumanCount(bad.rows)
+        )?;
+        unreadable(bad, text)?;
+    }
+    match &summary.quarantine {
+        Some(file) => writeln!(
+            text,
+            "  kept    {}/{}",
+            printable(output.trim_end_matches('/')),
+            printable(file)
+        ),
+        None => Ok(()),
+    }
+}
+
+fn unreadable(bad: &BadRowsSummary, text: &mut String) -> std::fmt::Result {
+    if bad.input.is_none() {
+        return Ok(());
+    }
+    for UnreadableRecord {
+        file, line, reason, ..
+    } in bad.unreadable.iter().take(REJECTED_LISTED)
+    {
+        writeln!(
+            text,
+            "          {}, line {line}: {}",
+            printable(file),
+            printable(reason)
+        )?;
+    }
+    match bad.rows.saturating_sub(REJECTED_LISTED as u64) {
+        0 => Ok(()),
+        more => writeln!(text, "          and {} more", HumanCount(more)),
     }
 }
 

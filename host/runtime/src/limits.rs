@@ -24,6 +24,10 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Objects that its transforms may begin to write, or delete.
     pub objects: u64,
+    /// Calls by which the bad rows of one failing batch are searched.
+    pub batch_tries: u64,
+    /// Such calls of all batches of the run.
+    pub tries: u64,
     /// What compiling a component is held to.
     pub compile: CompileLimits,
     /// What each guest instance is held to.
@@ -43,6 +47,10 @@ impl Default for Limits {
             output_bytes: 1024 * GIB,
             // More are an output. Each that is begun is an upload that stays open until the commit.
             objects: 10_000,
+            // One bad row of 8,192 takes 26; a batch with ten is bad by itself.
+            batch_tries: 256,
+            // Each has an instance of its own, which for an interpreter takes 20 ms.
+            tries: 10_000,
             compile: CompileLimits::default(),
             guest: GuestLimits::default(),
             http: HttpLimits::default(),

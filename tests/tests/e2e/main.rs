@@ -14,6 +14,7 @@
 
 mod access;
 mod authoring;
+mod bad_rows;
 mod changes;
 mod commits;
 mod compile;

@@ -298,3 +298,58 @@ fn an_explanation_shows_what_is_left_of_a_column() {
     let told = format!("{}{}", ended.out, ended.err);
     assert!(told.contains("with mask `hash:pepper`"), "{told}");
 }
+
+#[test]
+fn bad_records_of_a_masked_input_are_told_by_their_places_alone() {
+    let project = project("email", "hide");
+    let rows = format!("{SALES}x,{CANARY},2026-01-04,80.0\n5,{CANARY}\n6,,2026-01-06,90.0\n");
+    project.write("data/a.csv", rows);
+    let schema = "schema = [{ name = \"order_id\", type = \"int64\" }, { name = \"email\", type = \"utf8\" }, \
+                  { name = \"day\", type = \"utf8\" }, { name = \"amount\", type = \"float64\" }]";
+    let input = format!("uri = \"data/a.csv\"\n{schema}\non_error = \"quarantine\"");
+    application(&project, &input, "", "mode = \"append\"");
+    masked_well(&project);
+    let kept = project.parquet("out/_sluice");
+    assert!(!kept.contains(CANARY), "{kept}");
+    assert!(
+        kept.contains("not kept: policies mask columns of this input"),
+        "{kept}"
+    );
+    assert!(
+        kept.contains("what stands there does not fit its column"),
+        "{kept}"
+    );
+    assert_eq!(
+        project
+            .batches("out/part")
+            .iter()
+            .map(arrow::array::RecordBatch::num_rows)
+            .sum::<usize>(),
+        4
+    );
+    // The threshold's error tells as little.
+    application(
+        &project,
+        &format!("{input}\nmax_bad_rows = 0"),
+        "",
+        "mode = \"append\"",
+    );
+    assert_eq!(masked(&project).code, Some(7));
+}
+
+#[test]
+fn rows_are_not_left_out_by_a_hashed_column() {
+    // Which numbers have at most two digits would tell the numbers, one type after the other.
+    let project = project("email", "hash:pepper");
+    for on_error in ["skip", "quarantine"] {
+        let input = format!("uri = \"data/a.csv\"\non_error = \"{on_error}\"");
+        application(&project, &input, "", "mode = \"append\"");
+        let ended = masked(&project);
+        assert_eq!(ended.code, Some(8), "{}", ended.err);
+        assert!(
+            ended.err.contains("`on_error` leaves rows out"),
+            "{}",
+            ended.err
+        );
+    }
+}

@@ -7,6 +7,7 @@
 mod error;
 mod memory;
 mod plan;
+mod quarantine;
 mod scan;
 mod sink;
 mod transform;
@@ -27,9 +28,10 @@ use datafusion::prelude::SessionConfig;
 
 use self::error::from_datafusion;
 use self::memory::{GuestMemory, PeakPool};
+use self::quarantine::Kind;
 use self::scan::{Masked, Table};
 pub use self::transform::RejectedRow;
-use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner};
+use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner, Tries};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;
 use crate::sandbox::{Access, InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
@@ -37,6 +39,7 @@ use crate::schedule::Workers;
 use crate::spec::{Input, InputFormat, Step};
 
 pub(crate) use self::plan::{Planned, StepFigures};
+pub(crate) use self::quarantine::{BadFigures, Clean, Kind as BadKind, Quarantine};
 pub(crate) use self::scan::{ColumnMask, Files, HashKey};
 pub(crate) use self::sink::{Sink, WrittenFile};
 pub(crate) use datafusion::logical_expr::LogicalPlan;
@@ -55,6 +58,8 @@ pub(crate) struct Engine {
     pool: Arc<PeakPool>,
     workers: Arc<Workers>,
     limits: Limits,
+    quarantine: Quarantine,
+    tries: Arc<Tries>,
 }
 
 impl Engine {
@@ -84,6 +89,8 @@ impl Engine {
             pool,
             workers: Arc::new(Workers::new(threads)?),
             limits: limits.clone(),
+            quarantine: Quarantine::default(),
+            tries: Arc::new(Tries::new(limits)),
         })
     }
 
@@ -94,7 +101,9 @@ impl Engine {
         let runtime = self.session.runtime_env();
         runtime.register_object_store(url.as_ref(), Arc::clone(&files.store));
         let partitions = self.workers.threads();
-        let table = Table::open(input, files, url, &self.session, partitions).await?;
+        let rule = input.bad_rows;
+        let tally = self.quarantine.tally(Kind::Input, &input.name, rule);
+        let table = Table::open(input, files, url, &self.session, (partitions, tally)).await?;
         Ok(Opened {
             input: input.clone(),
             table,
@@ -130,8 +139,9 @@ impl Engine {
                     .fact("step", &step.name)
                     .context(format!("bind step `{}`", step.name))
             })?;
-        let keys = (step.partition_by.clone(), step.order_by.clone());
-        let bound = BoundStep::new(&step.name, keys, bound, Arc::clone(&self.workers))?;
+        let tally = self.quarantine.tally(Kind::Step, &step.name, step.bad_rows);
+        let care = (tally, Arc::clone(&self.tries));
+        let bound = BoundStep::new(step, bound, Arc::clone(&self.workers), care)?;
         let node = TransformNode::new(Arc::new(bound), input).map_err(from_datafusion)?;
         Ok(LogicalPlan::Extension(Extension {
             node: Arc::new(node),
@@ -146,6 +156,11 @@ impl Engine {
             .await
             .map_err(from_datafusion)?;
         Ok(Planned::new(plan, self.session.task_ctx()))
+    }
+
+    /// What the run leaves out.
+    pub(crate) const fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
     }
 
     /// The most memory that the run's pool held at once, in bytes.
@@ -185,14 +200,22 @@ impl Opened {
             .map_err(from_datafusion)
     }
 
-    /// Nulls are not hashed: whoever says which texts are null could ask where one stands.
+    /// Nulls are not hashed: whoever says which texts are null could ask where one stands. Rows that are left out
+    /// where a value does not fit the type that an application declares would tell as much.
     fn refuse_probes(&self, masks: &BTreeMap<String, ColumnMask>) -> Result<()> {
-        let InputFormat::Csv(options) = &self.input.format else {
-            return Ok(());
-        };
         let hashes = masks
             .values()
             .any(|mask| matches!(mask, ColumnMask::Hash(_)));
+        if hashes && self.input.bad_rows.leaves_out() {
+            return Err(Error::new(
+                ErrorKind::Policy,
+                "`on_error` leaves rows out, and a policy hashes a column",
+            )
+            .hint("set `on_error = \"fail\"`: which rows do not fit a type would tell what stands in them"));
+        }
+        let InputFormat::Csv(options) = &self.input.format else {
+            return Ok(());
+        };
         if !hashes || options.nulls.iter().all(String::is_empty) {
             return Ok(());
         }

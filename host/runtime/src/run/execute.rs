@@ -11,9 +11,9 @@ use super::access::{self, Reach, Vault};
 use super::held::Held;
 use super::masks::{Folders, Masks};
 use super::open::{files_of, with_schema};
-use super::summary::{FileSummary, StepSummary, Summary};
+use super::summary::{BadRowsSummary, FileSummary, StepSummary, Summary};
 use super::{Options, needs, plugin_bytes, threads};
-use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
+use crate::engine::{Clean, Engine, LogicalPlan, Planned, Quarantine, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
@@ -55,6 +55,8 @@ pub(super) struct Execution {
 /// What the partitions of a run wrote.
 struct Written {
     files: Vec<WrittenFile>,
+    /// The bad rows, if there are some.
+    quarantine: Option<WrittenFile>,
     plan: Planned,
 }
 
@@ -160,6 +162,11 @@ impl Execution {
         );
         self.guard
             .grant::<act::ObjectCreate>(named(part)?, Context::default())?;
+        if self.application.keeps_bad_rows() {
+            let bad = Quarantine::file(&self.options.run_id);
+            self.guard
+                .grant::<act::ObjectCreate>(named(bad)?, Context::default())?;
+        }
         if !output.mode.takes_existing() {
             return Ok(());
         }
@@ -283,6 +290,8 @@ impl Execution {
             bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
         });
+        let quarantine = self.engine.quarantine();
+        quarantine.begin(Arc::clone(&sink), self.clean()).await;
         let lanes = Lanes::new(plan.partitions())?;
         let mut partitions = JoinSet::new();
         for partition in 0..plan.partitions() {
@@ -300,7 +309,17 @@ impl Execution {
         if files.is_empty() {
             files = sink.write_empty().await?;
         }
-        Ok(Written { files, plan })
+        Ok(Written {
+            files,
+            quarantine: quarantine.end().await?,
+            plan,
+        })
+    }
+
+    /// What hides the run's secrets in what its transforms say.
+    fn clean(&self) -> Clean {
+        let progress = Arc::clone(&self.options.progress);
+        Arc::new(move |text| progress.logs().clean(text).into_owned())
     }
 
     /// Waits for the partitions, within the limits of the run.
@@ -391,6 +410,12 @@ impl Execution {
             file.rows = Some(rows);
             finished.push(file);
         }
+        let quarantine = written.quarantine.map(|WrittenFile { mut file, rows }| {
+            file.rows = Some(rows);
+            let path = file.path.clone();
+            finished.push(file);
+            path
+        });
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
         if let Err(error) = self.follow() {
@@ -405,6 +430,7 @@ impl Execution {
         let committed = self.publish(staging, finished, schema.collect()).await?;
         Ok(Summary {
             version: Some(committed.version.version),
+            quarantine,
             ..self.summary(files, rows_out, &written.plan)
         })
     }
@@ -456,6 +482,9 @@ impl Execution {
             rows_in: plan.rows_read(),
             rows_out,
             rows_rejected: steps.iter().map(|step| step.rows_rejected).sum(),
+            rows_failed: steps.iter().map(|step| step.rows_failed).sum(),
+            bad_rows: self.bad_rows(),
+            quarantine: None,
             bytes_read: self.meter.read.load(Ordering::Relaxed),
             bytes_written: self.meter.written.load(Ordering::Relaxed),
             seconds: self.started.elapsed().as_secs_f64(),
@@ -465,6 +494,14 @@ impl Execution {
             logs: self.options.progress.take_logs(),
             explain: self.options.explain.then(|| plan.explain()),
         }
+    }
+}
+
+impl Execution {
+    /// What was left out, by inputs and steps that say what becomes of bad rows.
+    fn bad_rows(&self) -> Vec<BadRowsSummary> {
+        let figures = self.engine.quarantine().figures().into_iter();
+        figures.map(BadRowsSummary::from).collect()
     }
 }
 

@@ -40,7 +40,7 @@ pub use dataset::{Compacted, Dataset, History};
 pub use needs::needs;
 pub use probe::{Probe, probe};
 pub use progress::Progress;
-pub use summary::{FileSummary, LogLine, StepSummary, Summary};
+pub use summary::{BadRowsSummary, FileSummary, LogLine, StepSummary, Summary, UnreadableRecord};
 
 /// What a run needs beside its application.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{RejectedRow, StepFigures};
+use crate::engine::{BadFigures, BadKind, RejectedRow, StepFigures};
 
 /// The figures of a finished run. Times are in seconds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -21,6 +21,12 @@ pub struct Summary {
     pub rows_out: u64,
     /// Rows that a transform rejected.
     pub rows_rejected: u64,
+    /// Rows that were left out since a transform fails over them.
+    pub rows_failed: u64,
+    /// What was left out of each input and step that says what becomes of bad rows.
+    pub bad_rows: Vec<BadRowsSummary>,
+    /// The file with the rows that are kept, relative to the output, if there are some.
+    pub quarantine: Option<String>,
     /// Bytes read from storage.
     pub bytes_read: u64,
     /// Bytes written to storage.
@@ -53,7 +59,9 @@ pub struct StepSummary {
     pub rows_out: u64,
     /// Rows that it rejected.
     pub rows_rejected: u64,
-    /// The first thousand of them, in the order of the input.
+    /// Rows that were left out since it fails over them.
+    pub rows_failed: u64,
+    /// The first thousand of both, in the order of the input.
     pub rejected: Vec<RejectedRow>,
     /// Time within the guest, summed over all cores.
     pub guest_seconds: f64,
@@ -61,6 +69,56 @@ pub struct StepSummary {
     pub host_seconds: f64,
     /// Instances that were made.
     pub instances: u64,
+}
+
+/// What was left out of an input or a step.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BadRowsSummary {
+    /// The input, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// The step, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// `fail`, `skip` or `quarantine`.
+    pub on_error: &'static str,
+    /// Rows that were left out.
+    pub rows: u64,
+    /// The first hundred records of an input, in the order of its files. The rows of a step are with the step.
+    pub unreadable: Vec<UnreadableRecord>,
+}
+
+/// A record of an input that cannot be read.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UnreadableRecord {
+    /// The file.
+    pub file: String,
+    /// The line, counted from one.
+    pub line: u64,
+    /// The first byte, in the file's text once that is not compressed any more.
+    pub offset: u64,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl From<BadFigures> for BadRowsSummary {
+    fn from(figures: BadFigures) -> Self {
+        let named = figures.named.into_iter();
+        let unreadable = named.map(|(file, line, offset, reason)| UnreadableRecord {
+            file,
+            line,
+            offset,
+            reason,
+        });
+        let of = |kind| (figures.kind == kind).then(|| figures.name.clone());
+        Self {
+            input: of(BadKind::Input),
+            step: of(BadKind::Step),
+            on_error: figures.on_error.as_str(),
+            rows: figures.rows,
+            unreadable: unreadable.collect(),
+        }
+    }
 }
 
 /// One file of the output.
@@ -94,6 +152,7 @@ impl From<StepFigures> for StepSummary {
             rows_in: figures.rows_in,
             rows_out: figures.rows_out,
             rows_rejected: figures.rows_rejected,
+            rows_failed: figures.rows_failed,
             rejected: figures.rejected,
             guest_seconds: seconds(figures.guest_nanos),
             host_seconds: seconds(figures.host_nanos),

@@ -21,6 +21,22 @@ pub struct StepAccess {
     pub random: Numbers,
 }
 
+impl StepAccess {
+    /// Whether a transform that is called twice with the same rows does nothing twice: it writes no object, and its
+    /// requests only read.
+    #[must_use]
+    pub fn only_reads(&self) -> bool {
+        let reads = |action: &ObjectAction| *action < ObjectAction::Create;
+        let gets = |method: &String| ["GET", "HEAD"].contains(&method.as_str());
+        let objects = self
+            .objects
+            .iter()
+            .flat_map(|grant| &grant.actions)
+            .all(reads);
+        objects && self.http.iter().flat_map(|rule| &rule.methods).all(gets)
+    }
+}
+
 /// A folder by the name that the transform knows it by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectGrant {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow::datatypes::{Field, SchemaRef};
 
 use super::access::{SecretSource, StepAccess};
+use super::bad_rows::BadRows;
 use super::parameter::Value;
 use super::uri::Uri;
 use crate::limits::Limits;
@@ -32,6 +33,16 @@ pub struct Application {
     pub limits: Limits,
 }
 
+impl Application {
+    /// Whether bad rows of an input or a step are kept beside the output.
+    #[must_use]
+    pub fn keeps_bad_rows(&self) -> bool {
+        let inputs = self.inputs.iter().map(|input| &input.bad_rows);
+        let mut all = inputs.chain(self.steps.iter().map(|step| &step.bad_rows));
+        all.any(BadRows::keeps)
+    }
+}
+
 /// One named input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
@@ -43,6 +54,8 @@ pub struct Input {
     pub format: InputFormat,
     /// Columns that the path carries, as in `date=2024-01-31/`.
     pub partitions: Partitions,
+    /// What becomes of rows that cannot be read.
+    pub bad_rows: BadRows,
 }
 
 /// How an input's bytes become rows.
@@ -194,6 +207,8 @@ pub struct Step {
     pub order_by: Vec<SortKey>,
     /// What the transform may reach beyond its columns.
     pub access: StepAccess,
+    /// What becomes of rows that it rejects or fails over.
+    pub bad_rows: BadRows,
 }
 
 /// One column of an order.

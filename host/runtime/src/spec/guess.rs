@@ -3,6 +3,7 @@
 use super::application::{
     Compression, CsvOptions, Input, InputFormat, JsonOptions, Partitions, SchemaSource,
 };
+use super::bad_rows::BadRows;
 use super::input::{self, Format};
 use super::uri::Uri;
 use crate::error::{Error, Result};
@@ -40,6 +41,7 @@ impl Input {
             uri,
             format,
             partitions: Partitions::Auto,
+            bad_rows: BadRows::default(),
         })
     }
 }

@@ -3,11 +3,12 @@
 use super::application::{
     Compression, CsvOptions, Input, InputFormat, JsonOptions, Partitions, SchemaSource,
 };
+use super::bad_rows;
 use super::document::{Entry, Fields, Kind, Problems};
 use super::schema;
 use super::uri::Uri;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 18] = [
     "uri",
     "format",
     "header",
@@ -23,6 +24,9 @@ const KEYS: [&str; 15] = [
     "infer_rows",
     "partitions",
     "description",
+    bad_rows::KEYS[0],
+    bad_rows::KEYS[1],
+    bad_rows::KEYS[2],
 ];
 
 const CSV_ONLY: [&str; 7] = [
@@ -36,6 +40,9 @@ const CSV_ONLY: [&str; 7] = [
 ];
 
 const TEXT_ONLY: [&str; 4] = ["compression", "schema", "schema_file", "infer_rows"];
+
+/// Of no other format can be told where the next record starts once one is wrong.
+const BY_RECORD: &str = "is for csv and ndjson only";
 
 /// Rows that are looked at to guess types: enough for codes that turn out to be text, and read in
 /// milliseconds.
@@ -108,10 +115,14 @@ pub(super) fn read(entry: &Entry, base: &Uri, problems: &Problems) -> Option<Inp
     let csv = read_csv(&fields, &name, base);
     let text = read_text(&fields, &name, base);
     let partitions = read_partitions(&fields);
+    let bad_rows = bad_rows::read(&fields);
     let format = match format? {
         Format::Csv => InputFormat::Csv(csv?),
         json @ (Format::Json | Format::Ndjson) => {
             fields.refuse(&CSV_ONLY, "is for csv only");
+            if json == Format::Json {
+                fields.refuse(&bad_rows::KEYS, BY_RECORD);
+            }
             let (compression, schema) = text?;
             InputFormat::Json(JsonOptions {
                 array: json == Format::Json,
@@ -122,6 +133,7 @@ pub(super) fn read(entry: &Entry, base: &Uri, problems: &Problems) -> Option<Inp
         binary => {
             fields.refuse(&CSV_ONLY, "is for csv only");
             fields.refuse(&TEXT_ONLY, "is for csv and json only");
+            fields.refuse(&bad_rows::KEYS, BY_RECORD);
             if binary == Format::Parquet {
                 InputFormat::Parquet
             } else {
@@ -134,6 +146,7 @@ pub(super) fn read(entry: &Entry, base: &Uri, problems: &Problems) -> Option<Inp
         uri: uri?,
         format,
         partitions: partitions?,
+        bad_rows: bad_rows?,
     })
 }
 

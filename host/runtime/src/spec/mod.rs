@@ -7,6 +7,7 @@
 
 mod access;
 mod application;
+mod bad_rows;
 mod document;
 mod file;
 mod fixture;
@@ -31,6 +32,7 @@ pub use application::{
     Application, Compression, CsvOptions, CsvOutput, Input, InputFormat, JsonOptions, Mode, Output,
     OutputFormat, ParquetOutput, Partitions, SchemaSource, SortKey, Source, Step,
 };
+pub use bad_rows::{BadRows, OnError, Share};
 pub use file::ApplicationFile;
 pub use fixture::{CannedAnswer, FixtureAccess};
 pub use limit_keys::{limit_names, set_limit};

@@ -53,6 +53,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         })
 }
 
+/// Millionths of a whole from `"1%"` or `"0.05%"`.
+pub(super) fn parse_share(text: &str) -> Option<u64> {
+    let number = text.trim().strip_suffix('%')?;
+    scaled(number.trim_end(), 10_000)
+}
+
 /// The shortest exact text of a size.
 #[must_use]
 pub fn format_size(bytes: u64) -> String {

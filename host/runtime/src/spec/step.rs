@@ -2,12 +2,13 @@
 
 use super::access::{self, Folders};
 use super::application::{SortKey, Source, Step};
+use super::bad_rows;
 use super::document::{Fields, Node, Problems};
 use super::input::read_uri;
 use super::quantity::clip;
 use super::uri::Uri;
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "name",
     "from",
     "plugin",
@@ -20,6 +21,9 @@ const KEYS: [&str; 12] = [
     access::STEP_KEYS[2],
     access::STEP_KEYS[3],
     access::STEP_KEYS[4],
+    bad_rows::KEYS[0],
+    bad_rows::KEYS[1],
+    bad_rows::KEYS[2],
 ];
 
 /// What a step or the output may read: names in the order of the file.
@@ -136,6 +140,7 @@ pub(super) fn read(
     let partition_by = fields.strings_or_empty("partition_by");
     let order_by = fields.or("order_by", Vec::new(), |node| sort_keys(node, problems));
     let access = access::read(&fields, &sources.secrets, Folders::Anywhere(base), problems);
+    let bad_rows = bad_rows::read(&fields);
     Some(Step {
         name: name?,
         from: from?,
@@ -144,6 +149,7 @@ pub(super) fn read(
         partition_by: partition_by?,
         order_by: order_by?,
         access: access?,
+        bad_rows: bad_rows?,
     })
 }
 

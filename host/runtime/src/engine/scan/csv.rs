@@ -3,6 +3,7 @@
 //! DataFusion's own source knows neither null values nor where in a file an error stood, and it looks for
 //! the start of a record by itself, which fails within quoted newlines.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::types::{Float16Type, Float32Type, Float64Type};
@@ -12,12 +13,14 @@ use arrow::csv::reader::Decoder;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use csv_core::ReadRecordResult;
 use datafusion::common::{DataFusionError, Result as DfResult};
 use futures::stream::{self, BoxStream, StreamExt};
 use regex::Regex;
 
-use super::diagnose::Complaint;
+use super::diagnose::{self, Complaint};
 use super::exact::{Failure, Notation};
+use super::rescue::{self, Records, Rescue};
 use super::source::{Format, Piece};
 use super::text::{Feed, RECORD_BYTES_MAX};
 use crate::engine::error::to_datafusion;
@@ -26,6 +29,9 @@ use crate::spec::CsvOptions;
 
 /// How the decoder refuses to hand out a record of which only a part was seen.
 const PART_WAY: &str = "Cannot flush part way through record";
+
+/// What is wrong with a record that has an opening quote alone.
+const UNCLOSED: &str = "a quote is never closed";
 
 /// How the records of a file are written.
 #[derive(Clone)]
@@ -59,17 +65,19 @@ impl Format for Csv {
 
     fn read(&self, piece: Piece) -> DfResult<BoxStream<'static, DfResult<RecordBatch>>> {
         let layout = Layout::new(self.clone(), &piece);
+        let rescue = piece.rescue();
         let reading = Reading {
-            decoder: layout.decoder(&layout.decoded, layout.header),
+            decoder: layout.decoder(&layout.decoded, layout.header, layout.batch_size),
             layout,
             feed: Feed::new(piece.text),
             last: b'\n',
             probed: false,
             records: 0,
             name: piece.name,
+            rescue,
         };
         let batches = stream::try_unfold(reading, |mut reading| async move {
-            Ok(reading.batch().await?.map(|batch| (batch, reading)))
+            Ok(reading.sound_batch().await?.map(|batch| (batch, reading)))
         });
         Ok(batches.boxed())
     }
@@ -96,7 +104,7 @@ impl Layout {
             .filter_map(|&column| wanted.fields().get(column).cloned())
             .collect();
         Self {
-            header: csv.options.header && piece.first,
+            header: csv.options.header && (piece.offset == 0),
             csv,
             columns,
             batch_size: piece.batch_size,
@@ -106,10 +114,10 @@ impl Layout {
         }
     }
 
-    fn decoder(&self, schema: &SchemaRef, header: bool) -> Decoder {
+    fn decoder(&self, schema: &SchemaRef, header: bool, batch_size: usize) -> Decoder {
         let options = &self.csv.options;
         let mut builder = ReaderBuilder::new(Arc::clone(schema))
-            .with_batch_size(self.batch_size)
+            .with_batch_size(batch_size)
             .with_header(header)
             .with_header_validation(header)
             .with_delimiter(options.delimiter)
@@ -167,7 +175,8 @@ impl Layout {
         };
         let fields: Vec<_> = self.wanted.fields().iter().map(as_text).collect();
         let header = self.header && records == 0;
-        let mut decoder = self.decoder(&Arc::new(Schema::new(fields)), header);
+        let schema = Arc::new(Schema::new(fields));
+        let mut decoder = self.decoder(&schema, header, self.batch_size);
         for chunk in text {
             let mut rest = chunk.as_ref();
             while !rest.is_empty() && decoder.capacity() > 0 {
@@ -179,6 +188,119 @@ impl Layout {
         match decoder.flush()? {
             Some(rows) => self.convert(&rows, records).map(drop),
             None => Ok(()),
+        }
+    }
+}
+
+impl Records for Layout {
+    fn whole(&self, text: &[u8], most: usize) -> Vec<Range<usize>> {
+        let options = &self.csv.options;
+        if options.multiline == Some(false) {
+            let is_comment = |line: &Range<usize>| {
+                let first = text.get(line.start).copied();
+                first.is_some() && first == options.comment
+            };
+            let mut lines = rescue::lines(text, usize::MAX);
+            lines.retain(|line| !is_comment(line));
+            lines.truncate(most);
+            return lines;
+        }
+        let mut parser = parser(options);
+        let mut found = Vec::new();
+        let mut at = 0;
+        while found.len() < most {
+            let Some((end, _)) = next_end(&mut parser, text, at) else {
+                break;
+            };
+            let between = text.get(at..end).unwrap_or_default().iter();
+            let blank = between.take_while(|byte| matches!(byte, b'\n' | b'\r'));
+            found.push(at + blank.count()..end);
+            at = end;
+        }
+        found
+    }
+
+    fn read(&self, text: &[u8], records: usize) -> DfResult<Option<RecordBatch>> {
+        let mut decoder = self.decoder(&self.decoded, false, records);
+        let mut rest = text;
+        while !rest.is_empty() && decoder.capacity() > 0 {
+            let used = decoder.decode(rest)?.max(1);
+            rest = rest.get(used..).unwrap_or_default();
+        }
+        let unclosed = || Complaint::plain(UNCLOSED).into_datafusion();
+        let decoded = decoder.flush().map_err(|error| match error {
+            ArrowError::CsvError(text) if text == PART_WAY => unclosed(),
+            error => error.into(),
+        })?;
+        let decoded = decoded.filter(|rows| rows.num_rows() == records);
+        let rows = self.convert(&decoded.ok_or_else(unclosed)?, 0)?;
+        if rows.columns().iter().any(has_infinity) {
+            self.check_infinities(std::iter::once(text), records as u64)?;
+        }
+        Ok(Some(rows))
+    }
+
+    /// A quote that is never closed takes the rest of the file with it, which is no matter of one record.
+    fn finish(&self, text: &[u8]) -> DfResult<()> {
+        let mut parser = parser(&self.csv.options);
+        let closing = [text, &[self.csv.options.quote, b'\n']].concat();
+        match next_end(&mut parser, &closing, 0) {
+            None => Ok(()),
+            Some(_) => Err(to_datafusion(unclosed(0))),
+        }
+    }
+
+    fn reason(&self, error: DataFusionError) -> DfResult<String> {
+        diagnose::reason(error, &self.wanted)
+    }
+
+    fn endless(&self, name: &str) -> DataFusionError {
+        to_datafusion(endless(name))
+    }
+
+    fn schema(&self) -> &SchemaRef {
+        &self.projected
+    }
+}
+
+/// What Arrow takes records apart with.
+fn parser(options: &CsvOptions) -> csv_core::Reader {
+    csv_core::ReaderBuilder::new()
+        .delimiter(options.delimiter)
+        .quote(options.quote)
+        .escape(options.escape)
+        .comment(options.comment)
+        .build()
+}
+
+/// Those records of `text` that have as many values as the first, and no others.
+pub(super) fn regular(options: &CsvOptions, text: &[u8]) -> Vec<u8> {
+    let mut parser = parser(options);
+    let (mut kept, mut at, mut wanted) = (Vec::new(), 0, None);
+    while let Some((end, fields)) = next_end(&mut parser, text, at) {
+        let record = text.get(at..end).unwrap_or_default();
+        let fits = *wanted.get_or_insert(fields) == fields;
+        if fits && std::str::from_utf8(record).is_ok() {
+            kept.extend_from_slice(record);
+        }
+        at = end;
+    }
+    kept
+}
+
+/// Where the record ends that starts at `at`, and how many values it has; none where it does not end in `text`.
+fn next_end(parser: &mut csv_core::Reader, text: &[u8], mut at: usize) -> Option<(usize, usize)> {
+    // What the values are does not matter here.
+    let (mut values, mut ends, mut fields) = ([0; 1024], [0; 64], 0);
+    loop {
+        let rest = text.get(at..).filter(|rest| !rest.is_empty())?;
+        let (result, used, _, ended) = parser.read_record(rest, &mut values, &mut ends);
+        at += used;
+        fields += ended;
+        match result {
+            ReadRecordResult::Record => return Some((at, fields)),
+            ReadRecordResult::InputEmpty | ReadRecordResult::End => return None,
+            ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {}
         }
     }
 }
@@ -211,6 +333,8 @@ struct Reading {
     probed: bool,
     records: u64,
     name: String,
+    /// None where a record that cannot be read ends the run.
+    rescue: Option<Rescue>,
 }
 
 impl Reading {
@@ -240,6 +364,44 @@ impl Reading {
         }
     }
 
+    /// The next batch, without records that cannot be read where the input leaves them out.
+    async fn sound_batch(&mut self) -> DfResult<Option<RecordBatch>> {
+        self.header().await?;
+        loop {
+            let (rescue, error) = match (self.batch().await, &mut self.rescue) {
+                (Err(error), Some(rescue)) => (rescue, error),
+                (batch, _) => return batch,
+            };
+            let rows = rescue.recover(&mut self.feed, &self.layout, error).await?;
+            self.begin_again();
+            if rows.is_some() {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Reads the names of the columns by themselves: where they are wrong, so is the file, and no record of it is.
+    async fn header(&mut self) -> DfResult<()> {
+        let Some(rescue) = self.rescue.as_mut().filter(|_| self.layout.header) else {
+            return Ok(());
+        };
+        self.layout.header = false;
+        if let Some(header) = rescue.header(&mut self.feed, &self.layout).await? {
+            self.layout
+                .decoder(&self.layout.decoded, true, 1)
+                .decode(&header)?;
+        }
+        self.begin_again();
+        Ok(())
+    }
+
+    /// Starts to decode at a record.
+    fn begin_again(&mut self) {
+        let layout = &self.layout;
+        self.decoder = layout.decoder(&layout.decoded, false, layout.batch_size);
+        self.last = self.feed.pending().last().copied().unwrap_or(b'\n');
+    }
+
     /// The records that the decoder holds.
     fn flush(&mut self) -> DfResult<Option<RecordBatch>> {
         let Some(decoded) = self.decoder.flush()? else {
@@ -250,9 +412,17 @@ impl Reading {
             self.layout
                 .check_infinities(self.feed.batch(), self.records)?;
         }
+        if let Some(rescue) = &mut self.rescue {
+            rescue.pass(self.feed.batch(), rows.num_rows());
+        }
         self.feed.begin_batch();
         self.records += rows.num_rows() as u64;
         Ok(Some(rows))
+    }
+
+    /// Whether a record that cannot be read ends with its line.
+    fn is_by_line(&self) -> bool {
+        self.rescue.is_some() && self.layout.csv.options.multiline == Some(false)
     }
 
     /// The records before the end of the text, unless a quote is open there.
@@ -267,8 +437,9 @@ impl Reading {
             self.last = b'\n';
             self.decoder.decode(b"\n")?;
         }
-        let batch = self.flush().map_err(|error| {
-            if is_part_way(&error) {
+        let flushed = self.flush();
+        let batch = flushed.map_err(|error| {
+            if is_part_way(&error) && !self.is_by_line() {
                 to_datafusion(unclosed(self.records))
             } else {
                 error

@@ -113,6 +113,19 @@ impl Diagnosis {
     }
 }
 
+/// What is wrong with the record that `error` is about; `error` itself where it is about something else.
+pub(super) fn reason(error: DataFusionError, schema: &Schema) -> Result<String, DataFusionError> {
+    match carried(error) {
+        Ok(complaint) => Ok(complaint.what),
+        Err(DataFusionError::ArrowError(error, _)) => {
+            let text = error.to_string();
+            let complaint = Complaint::of(&text, schema);
+            Ok(complaint.map_or(text, |complaint| complaint.what))
+        }
+        Err(other) => Err(other),
+    }
+}
+
 /// The complaint that a reader of ours made itself.
 fn carried(error: DataFusionError) -> Result<Complaint, DataFusionError> {
     match error {
@@ -164,6 +177,16 @@ impl Complaint {
             what: wants(&column, &misfit.wanted.to_string(), &misfit.value),
             column: Some(column),
             hint: "mend the record, or declare the column with a type that holds the value in `schema`",
+        }
+    }
+
+    /// A record of which no more is known than that it is wrong.
+    pub(super) fn plain(what: &str) -> Self {
+        Self {
+            line: 0,
+            column: None,
+            what: what.to_owned(),
+            hint: "mend the record",
         }
     }
 
@@ -287,7 +310,7 @@ fn name(schema: &Schema, index: u64) -> Option<String> {
 }
 
 /// Counts the lines before a range. Only done once something is wrong.
-async fn lines_before(store: &dyn ObjectStore, start: &Start) -> u64 {
+pub(super) async fn lines_before(store: &dyn ObjectStore, start: &Start) -> u64 {
     if start.offset == 0 {
         return 0;
     }

@@ -5,8 +5,10 @@
 
 mod array;
 
+use std::ops::Range;
 use std::sync::Arc;
 
+use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
@@ -17,8 +19,9 @@ use datafusion::common::{DataFusionError, Result as DfResult};
 use futures::stream::{self, BoxStream, StreamExt};
 
 use self::array::Brackets;
-use super::diagnose::Complaint;
+use super::diagnose::{self, Complaint};
 use super::exact::{Failure, Misfit, Notation};
+use super::rescue::{self, Records, Rescue, breaks};
 use super::source::{Format, Piece};
 use super::text::{Feed, RECORD_BYTES_MAX};
 use crate::engine::error::to_datafusion;
@@ -38,16 +41,19 @@ impl Format for Json {
 
     fn read(&self, piece: Piece) -> DfResult<BoxStream<'static, DfResult<RecordBatch>>> {
         let layout = Layout::new(self.closed, &piece);
+        let rescue = piece.rescue();
         let reading = Reading {
             decoder: layout.decoder(piece.batch_size)?,
             layout,
             feed: Feed::new(piece.text),
             brackets: self.array.then(Brackets::default),
             lines: 0,
+            batch_size: piece.batch_size,
             name: piece.name,
+            rescue,
         };
         let batches = stream::try_unfold(reading, |mut reading| async move {
-            Ok(reading.batch().await?.map(|batch| (batch, reading)))
+            Ok(reading.sound_batch().await?.map(|batch| (batch, reading)))
         });
         Ok(batches.boxed())
     }
@@ -111,10 +117,62 @@ impl Layout {
     }
 }
 
+/// A record stands on one line: where it goes on over several, it cannot be told from the next once it is wrong.
+impl Records for Layout {
+    fn whole(&self, text: &[u8], most: usize) -> Vec<Range<usize>> {
+        rescue::lines(text, most)
+    }
+
+    fn read(&self, text: &[u8], records: usize) -> DfResult<Option<RecordBatch>> {
+        let failed = |flaw: Flaw| flaw.at(0).into_datafusion();
+        let mut decoder = self.decoder(records)?;
+        let mut rows = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let used = decoder.decode(rest).map_err(|error| failed(error.into()))?;
+            rest = rest.get(used..).unwrap_or_default();
+            match decoder.flush().map_err(|error| failed(error.into()))? {
+                Some(decoded) => rows.push(self.convert(&decoded).map_err(failed)?),
+                None if used == 0 => break,
+                None => {}
+            }
+        }
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(concat_batches(&self.wanted, &rows)?))
+    }
+
+    fn finish(&self, _text: &[u8]) -> DfResult<()> {
+        Ok(())
+    }
+
+    fn reason(&self, error: DataFusionError) -> DfResult<String> {
+        diagnose::reason(error, &self.wanted)
+    }
+
+    fn endless(&self, name: &str) -> DataFusionError {
+        to_datafusion(endless(name))
+    }
+
+    fn schema(&self) -> &SchemaRef {
+        &self.wanted
+    }
+}
+
 /// What is wrong with a record.
 enum Flaw {
     Arrow(ArrowError),
     Misfit(String, Misfit),
+}
+
+impl Flaw {
+    fn at(self, line: u64) -> Complaint {
+        match self {
+            Self::Arrow(error) => Complaint::record(line, &error),
+            Self::Misfit(column, misfit) => Complaint::in_record(line, column, &misfit),
+        }
+    }
 }
 
 impl From<ArrowError> for Flaw {
@@ -131,7 +189,10 @@ struct Reading {
     brackets: Option<Brackets>,
     /// Line breaks before the batch under way.
     lines: u64,
+    batch_size: usize,
     name: String,
+    /// None where a record that cannot be read ends the run.
+    rescue: Option<Rescue>,
 }
 
 impl Reading {
@@ -158,12 +219,31 @@ impl Reading {
         }
     }
 
+    /// The next batch, without records that cannot be read where the input leaves them out.
+    async fn sound_batch(&mut self) -> DfResult<Option<RecordBatch>> {
+        loop {
+            let (rescue, error) = match (self.batch().await, &mut self.rescue) {
+                (Err(error), Some(rescue)) => (rescue, error),
+                (batch, _) => return batch,
+            };
+            let rows = rescue.recover(&mut self.feed, &self.layout, error).await?;
+            self.decoder = self.layout.decoder(self.batch_size)?;
+            if rows.is_some() {
+                return Ok(rows);
+            }
+        }
+    }
+
     /// The records that the decoder holds.
     fn flush(&mut self) -> DfResult<Option<RecordBatch>> {
         let flushed = self.decoder.flush().map_err(Flaw::Arrow);
         let rows = flushed.and_then(|rows| rows.map(|rows| self.layout.convert(&rows)).transpose());
         let rows = rows.map_err(|flaw| self.explain(flaw))?;
         self.lines += self.feed.batch().map(breaks).sum::<u64>();
+        if let Some(rescue) = &mut self.rescue {
+            let count = rows.as_ref().map_or(0, RecordBatch::num_rows);
+            rescue.pass(self.feed.batch(), count);
+        }
         self.feed.begin_batch();
         Ok(rows)
     }
@@ -183,16 +263,15 @@ impl Reading {
 
     /// Reads the batch once more, record by record, to find the one that is wrong.
     fn explain(&self, flaw: Flaw) -> DataFusionError {
+        if self.rescue.is_some() {
+            return flaw.at(0).into_datafusion(); // which looks for it itself
+        }
         let mut text: Vec<u8> = self.feed.batch().collect::<Vec<_>>().concat();
         text.extend_from_slice(self.feed.pending());
         let (at, flaw) = self.first_flaw(&text).unwrap_or((0, flaw));
         let before = text.get(..at).unwrap_or_default();
         let line = self.lines + breaks(before) + 1;
-        match flaw {
-            Flaw::Arrow(error) => Complaint::record(line, &error),
-            Flaw::Misfit(column, misfit) => Complaint::in_record(line, column, &misfit),
-        }
-        .into_datafusion()
+        flaw.at(line).into_datafusion()
     }
 
     /// Where the first record stands that is wrong, and what is wrong with it.
@@ -220,10 +299,6 @@ impl Reading {
             at += used;
         }
     }
-}
-
-fn breaks(text: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 fn endless(name: &str) -> Error {

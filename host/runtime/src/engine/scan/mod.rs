@@ -13,6 +13,7 @@ mod mask;
 mod merge;
 mod names;
 mod parquet;
+mod rescue;
 mod schema;
 mod source;
 mod split;
@@ -42,7 +43,9 @@ use self::json::Json;
 use self::located::Located;
 pub(super) use self::mask::Masked;
 pub(crate) use self::mask::{ColumnMask, HashKey};
+use self::rescue::Leaving;
 use self::source::Source;
+use super::quarantine::Tally;
 use crate::error::{Error, Result};
 use crate::spec::{Compression, Input, InputFormat, SchemaSource};
 
@@ -75,13 +78,14 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Finds the schema of `input` and cuts its files into at most `partitions` pieces of similar size.
+    /// Finds the schema of `input` and cuts its files into at most `partitions` pieces of similar size; `tally` takes
+    /// records that cannot be read.
     pub(super) async fn open(
         input: &Input,
         files: &Files,
         url: ObjectStoreUrl,
         session: &dyn Session,
-        partitions: usize,
+        (partitions, tally): (usize, Arc<Tally>),
     ) -> Result<Self> {
         if files.discreet {
             names::check_options(input)?;
@@ -98,7 +102,7 @@ impl Table {
             .with_table_partition_cols(hive.fields())
             .build();
         let schema = Arc::clone(table_schema.table_schema());
-        let source = file_source(input, files, table_schema).await?;
+        let source = file_source(input, files, table_schema, tally).await?;
         let pieces = groups::cut(input, files, partitions).await?;
         let groups = pieces
             .into_iter()
@@ -161,18 +165,22 @@ async fn file_source(
     input: &Input,
     files: &Files,
     schema: TableSchema,
+    tally: Arc<Tally>,
 ) -> Result<Arc<dyn FileSource>> {
     let origin = &files.origin;
+    let discreet = files.discreet;
+    let leaving = tally.leaves_out().then_some(Leaving { tally, discreet });
     let source: Arc<dyn FileSource> = match &input.format {
         InputFormat::Csv(options) => {
-            Arc::new(Source::new(Csv::new(options.clone())?, schema, origin))
+            let csv = Csv::new(options.clone())?;
+            Arc::new(Source::new(csv, schema, origin).leaving(leaving))
         }
         InputFormat::Json(options) => {
             let json = Json {
                 array: options.array,
                 closed: !matches!(options.schema, SchemaSource::Explicit(_)),
             };
-            Arc::new(Source::new(json, schema, origin))
+            Arc::new(Source::new(json, schema, origin).leaving(leaving))
         }
         InputFormat::Parquet => Arc::new(ParquetSource::new(schema)),
         InputFormat::Arrow => {

@@ -14,7 +14,7 @@ use datafusion::catalog::Session;
 use datafusion::object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore as _};
 use futures::TryStreamExt;
 
-use super::csv::null_pattern;
+use super::csv::{null_pattern, regular};
 use super::decompress::TextStore;
 use super::merge::{self, Found, Types};
 use super::names::discreet;
@@ -65,9 +65,14 @@ async fn inferred(input: &Input, files: &Files) -> Result<SchemaRef> {
     };
     for object in files.objects.iter().take(INFER_FILES_MAX) {
         let text = head(input, files, object, INFER_BYTES_MAX).await?;
+        // Records that will be left out say nothing of the others.
+        let lenient = input.bad_rows.leaves_out();
         let (schema, seen) = match &input.format {
+            InputFormat::Csv(options) if lenient => {
+                csv(options, &regular(options, &ended(text)), rows)
+            }
             InputFormat::Csv(options) => csv(options, &text, rows),
-            InputFormat::Json(options) => json(options, &text, rows),
+            InputFormat::Json(options) => json(options, lenient, &text, rows),
             InputFormat::Parquet | InputFormat::Arrow => break,
         }
         .map_err(|error| {
@@ -144,6 +149,12 @@ pub(super) async fn head(
     Ok(text)
 }
 
+/// The last record of a file may have no end.
+fn ended(mut text: Vec<u8>) -> Vec<u8> {
+    text.push(b'\n');
+    text
+}
+
 fn csv(options: &CsvOptions, text: &[u8], rows: usize) -> Result<(Schema, usize), ArrowError> {
     let mut format = Format::default()
         .with_header(options.header)
@@ -178,12 +189,18 @@ fn known(field: &Field) -> Field {
     Field::new(field.name(), data_type, true)
 }
 
-fn json(options: &JsonOptions, text: &[u8], rows: usize) -> Result<(Schema, usize), ArrowError> {
+fn json(
+    options: &JsonOptions,
+    lenient: bool,
+    text: &[u8],
+    rows: usize,
+) -> Result<(Schema, usize), ArrowError> {
     let mut seen = 0;
     let values = Values {
         text,
         at: 0,
         array: options.array,
+        lenient,
     };
     let values = values.take(rows).inspect(|_| seen += 1);
     let schema = infer_json_schema_from_iterator(values)?;
@@ -195,12 +212,33 @@ struct Values<'a> {
     text: &'a [u8],
     at: usize,
     array: bool,
+    /// Whether lines are passed over that hold no object.
+    lenient: bool,
 }
 
 impl Iterator for Values<'_> {
     type Item = Result<serde_json::Value, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let start = self.at;
+            match self.value()? {
+                Ok(value) if value.is_object() || !self.lenient => return Some(Ok(value)),
+                Err(error) if !self.lenient => return Some(Err(error)),
+                _ => {
+                    let rest = self.text.get(start..)?;
+                    let blank = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
+                    let blank = blank.count();
+                    let line = memchr::memchr(b'\n', rest.get(blank..)?)?;
+                    self.at = start + blank + line + 1;
+                }
+            }
+        }
+    }
+}
+
+impl Values<'_> {
+    fn value(&mut self) -> Option<Result<serde_json::Value, ArrowError>> {
         let rest = self.text.get(self.at..)?;
         let between =
             |byte: &u8| byte.is_ascii_whitespace() || (self.array && b"[,".contains(byte));

@@ -21,6 +21,9 @@ use datafusion::physical_plan::DisplayFormatType;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
+use super::diagnose::Start;
+use super::rescue::{Leaving, Rescue};
+
 /// How the files of an input are written.
 pub(super) trait Format: Clone + Send + Sync + Unpin + 'static {
     /// What a plan calls it.
@@ -39,12 +42,28 @@ pub(super) struct Piece {
     pub(super) object: ObjectMeta,
     /// What messages call the file.
     pub(super) name: String,
-    /// Whether the piece starts with the file.
-    pub(super) first: bool,
+    /// Where in the file the piece starts.
+    pub(super) offset: u64,
     /// All columns of the file, and the ones that are wanted.
     pub(super) schema: SchemaRef,
     pub(super) columns: Vec<usize>,
     pub(super) batch_size: usize,
+    /// Where records go that cannot be read, if they may be left out.
+    pub(super) leaving: Option<Leaving>,
+}
+
+impl Piece {
+    /// What leaves records of the piece out that cannot be read, if they may be.
+    pub(super) fn rescue(&self) -> Option<Rescue> {
+        let start = Start {
+            name: self.name.clone(),
+            path: self.object.location.clone(),
+            offset: self.offset,
+        };
+        let store = Arc::clone(&self.store);
+        let leaving = self.leaving.clone()?;
+        Some(Rescue::new(leaving, start, store, self.batch_size))
+    }
 }
 
 /// A scan of files of one format.
@@ -56,6 +75,7 @@ pub(super) struct Source<F> {
     table_schema: TableSchema,
     projection: SplitProjection,
     metrics: ExecutionPlanMetricsSet,
+    leaving: Option<Leaving>,
 }
 
 impl<F: Format> Source<F> {
@@ -68,7 +88,13 @@ impl<F: Format> Source<F> {
             projection: SplitProjection::unprojected(&table_schema),
             table_schema,
             metrics: ExecutionPlanMetricsSet::new(),
+            leaving: None,
         }
+    }
+
+    /// Leaves records out that cannot be read.
+    pub(super) fn leaving(self, leaving: Option<Leaving>) -> Self {
+        Self { leaving, ..self }
     }
 }
 
@@ -159,10 +185,11 @@ impl<F: Format> FileOpener for Opener<F> {
             store,
             name: format!("{}{}", source.origin, object.location),
             object,
-            first: start == 0,
+            offset: start,
             schema: Arc::clone(source.table_schema.file_schema()),
             columns: source.projection.file_indices,
             batch_size: source.batch_size,
+            leaving: source.leaving,
         };
         let batches = source.format.read(piece)?;
         Ok(Box::pin(std::future::ready(Ok(batches))))

@@ -21,6 +21,8 @@ pub(super) struct Feed {
     at: usize,
     held: Vec<Bytes>,
     batch_bytes: u64,
+    /// Bytes before the batch.
+    offset: u64,
 }
 
 impl Feed {
@@ -32,6 +34,7 @@ impl Feed {
             at: 0,
             held: Vec::new(),
             batch_bytes: 0,
+            offset: 0,
         }
     }
 
@@ -87,6 +90,32 @@ impl Feed {
     pub(super) fn begin_batch(&mut self) {
         self.held.clear();
         self.start = self.at;
+        self.offset += self.batch_bytes;
+        self.batch_bytes = 0;
+    }
+
+    /// Bytes of text before the batch under way.
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The text from the start of the batch under way on, as far as it is there; nothing is pending then.
+    pub(super) fn take_text(&mut self) -> Vec<u8> {
+        let last = self.chunk.slice(self.start.min(self.at)..);
+        let mut held = std::mem::take(&mut self.held);
+        held.push(last);
+        self.chunk = Bytes::new();
+        (self.start, self.at) = (0, 0);
+        held.concat()
+    }
+
+    /// Starts another batch behind the first `used` bytes of a text that was taken.
+    pub(super) fn resume(&mut self, text: Vec<u8>, used: usize) {
+        let used = used.min(text.len());
+        self.chunk = Bytes::from(text).slice(used..);
+        self.held.clear();
+        (self.start, self.at) = (0, 0);
+        self.offset += used as u64;
         self.batch_bytes = 0;
     }
 }

@@ -1,5 +1,6 @@
 //! Outputs: each partition of a plan becomes files of the output's format, staged until the commit.
 
+mod aside;
 mod dictionary;
 mod encoder;
 mod finite;
@@ -14,6 +15,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 
+pub(super) use self::aside::Aside;
 use self::encoder::Encoder;
 use self::hive::Router;
 use super::plan::Rows;

@@ -89,6 +89,12 @@ impl Guests {
         Ok(produced)
     }
 
+    /// Runs one batch in an instance that sees nothing else. For stateless transforms.
+    pub(crate) fn process_alone(&self, batch: RecordBatch) -> Result<Produced> {
+        let (guest, produced) = self.make()?.process(batch)?;
+        Ok(joined(produced, guest.finish()?))
+    }
+
     /// An instance for the caller alone. For stateful transforms, which keep it for a whole partition.
     pub(crate) fn take(&self) -> Result<Bound> {
         let idle = self.lock().pop();

@@ -1,5 +1,6 @@
 //! Transforms as nodes of a plan: bound once, then fed batch by batch.
 
+mod bisect;
 mod exec;
 mod guests;
 mod node;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 
+pub(super) use bisect::Tries;
 pub(super) use exec::TransformExec;
 pub(super) use guests::Guests;
 pub(super) use node::TransformNode;
@@ -18,10 +20,11 @@ pub(super) use planner::TransformPlanner;
 pub(super) use rejected::Rejected;
 pub use rejected::RejectedRow;
 
+use super::quarantine::Tally;
 use crate::error::{Error, Result};
 use crate::sandbox::{OutputColumn, Plan};
 use crate::schedule::Workers;
-use crate::spec::{SortKey, nearest};
+use crate::spec::{SortKey, Step, nearest};
 
 /// A column that leaves a transform. Columns are known by name, since a projection that was pushed
 /// below the transform changes their positions.
@@ -54,19 +57,24 @@ pub(super) struct BoundStep {
     pub(super) guests: Guests,
     pub(super) workers: Arc<Workers>,
     pub(super) rejected: Rejected,
+    /// What becomes of rows that the transform rejects or fails over.
+    pub(super) tally: Arc<Tally>,
+    pub(super) tries: Arc<Tries>,
+    /// Whether the transform may be called again with rows that it has seen.
+    pub(super) is_repeatable: bool,
 }
 
 impl BoundStep {
     pub(super) fn new(
-        name: &str,
-        (partition_by, order_by): (Vec<String>, Vec<SortKey>),
+        step: &Step,
         guests: Guests,
         workers: Arc<Workers>,
+        (tally, tries): (Arc<Tally>, Arc<Tries>),
     ) -> Result<Self> {
         let input = guests.input_schema();
-        let wanted = partition_by
-            .iter()
-            .chain(order_by.iter().map(|key| &key.column));
+        let name = &step.name;
+        let order = step.order_by.iter().map(|key| &key.column);
+        let wanted = step.partition_by.iter().chain(order);
         for column in wanted {
             if input.column_with_name(column).is_none() {
                 return Err(unknown_column(column, &input).context(format!("plan step `{name}`")));
@@ -78,11 +86,14 @@ impl BoundStep {
             stateless: guests.plan().stateless,
             reads,
             output,
-            partition_by,
-            order_by,
+            partition_by: step.partition_by.clone(),
+            order_by: step.order_by.clone(),
             guests,
             workers,
             rejected: Rejected::default(),
+            tally,
+            tries,
+            is_repeatable: step.access.only_reads(),
         })
     }
 }

@@ -5,18 +5,21 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 /// Rejected rows that a step names: enough to see what is wrong with an input, and four megabytes with
-/// the longest reasons. A place for all of them comes with quarantine.
+/// the longest reasons. A place for all of them is the quarantine.
 const ROWS_MAX: usize = 1_000;
 
-/// A row that a transform took out of the run.
+/// A row that a transform took out of the run, or that was, as the transform fails over it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct RejectedRow {
     /// The partition that it was in.
     pub partition: usize,
     /// Its number in the partition; the first is 0.
     pub row: u64,
-    /// Why, in the transform's words.
+    /// Why, in the transform's words, or in those of its failure.
     pub reason: String,
+    /// Whether the transform failed over the row.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failed: bool,
 }
 
 /// The rows of one step, in the order in which they were met.

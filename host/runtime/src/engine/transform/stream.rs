@@ -16,8 +16,10 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use super::{BoundStep, RejectedRow, Source};
 use crate::engine::error::to_datafusion;
+use crate::engine::quarantine::{BadRow, Original, json};
 use crate::error::{Error, Result};
 use crate::sandbox::{Emitted, Produced, Rejection};
+use crate::spec::OnError;
 
 /// What flows through a plan.
 type Flow<T> = std::result::Result<T, DataFusionError>;
@@ -80,7 +82,7 @@ impl Layout {
     }
 
     /// The part of `batch` that enters the guest.
-    fn entering(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+    pub(super) fn entering(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let columns = self
             .reads
             .iter()
@@ -135,9 +137,9 @@ fn record_batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Resu
 /// What one partition of a transform needs while it runs.
 #[derive(Debug)]
 pub(super) struct Partition {
-    step: Arc<BoundStep>,
-    layout: Arc<Layout>,
-    index: usize,
+    pub(super) step: Arc<BoundStep>,
+    pub(super) layout: Arc<Layout>,
+    pub(super) index: usize,
     morsel_rows: usize,
     in_flight: usize,
     meters: Meters,
@@ -151,15 +153,26 @@ struct Meters {
     baseline: BaselineMetrics,
     rows_in: Count,
     rejected: Count,
+    failed: Count,
     guest: Time,
     host: Time,
 }
 
 /// Where a morsel stood in its partition.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(super) struct Place {
     batch: u64,
-    first_row: u64,
+    pub(super) first_row: u64,
+}
+
+impl Place {
+    /// The place of what follows `rows` rows of the morsel.
+    pub(super) const fn skip(self, rows: usize) -> Self {
+        Self {
+            first_row: self.first_row + rows as u64,
+            ..self
+        }
+    }
 }
 
 impl Partition {
@@ -180,6 +193,7 @@ impl Partition {
             baseline: BaselineMetrics::new(metrics, index),
             rows_in: MetricBuilder::new(metrics).counter("input_rows", index),
             rejected: MetricBuilder::new(metrics).counter("rejected_rows", index),
+            failed: MetricBuilder::new(metrics).counter("failed_rows", index),
             guest: MetricBuilder::new(metrics).subset_time("guest_time", index),
             host: MetricBuilder::new(metrics).subset_time("host_time", index),
         };
@@ -223,16 +237,18 @@ impl Partition {
     async fn process(self: Arc<Self>, morsel: Flow<Morsel>) -> Flow<Vec<RecordBatch>> {
         let (place, morsel) = morsel?;
         let (workers, alone) = (Arc::clone(&self.step.workers), self.in_flight == 1);
+        let tally = Arc::clone(&self.step.tally);
         let job = move || {
             let outcome = self.step.guests.process(self.layout.entering(&morsel)?);
             self.settle(Some((place, &morsel)), outcome)
-                .map_err(|error| self.located(error, place, morsel.num_rows()))
+                .or_else(|error| self.without_bad_rows((place, &morsel), error))
         };
         let done = if alone {
             workers.run_near(job).await
         } else {
             workers.run(job).await
         };
+        tally.flush().await.map_err(to_datafusion)?;
         done.map_err(to_datafusion)
     }
 
@@ -247,11 +263,12 @@ impl Partition {
                 }
                 let next = morsels.next().await.map(|(_, morsel)| morsel).transpose()?;
                 let ended = next.is_none();
-                let workers = Arc::clone(&this.step.workers);
+                let (workers, job) = (Arc::clone(&this.step.workers), Arc::clone(&this));
                 let (guest, batches) = workers
-                    .run_near(move || this.advance(guest, next))
+                    .run_near(move || job.advance(guest, next))
                     .await
                     .map_err(to_datafusion)?;
+                this.step.tally.flush().await.map_err(to_datafusion)?;
                 Ok(Some((each(batches), (morsels, guest, ended))))
             }
         })
@@ -331,7 +348,7 @@ impl Partition {
 
     /// Joins what a guest produced with the columns of `morsel` that passed through; without a morsel,
     /// in `finish`, there are none.
-    fn settle(
+    pub(super) fn settle(
         &self,
         morsel: Option<(Place, &RecordBatch)>,
         outcome: Result<Produced>,
@@ -339,9 +356,6 @@ impl Partition {
         let produced = outcome?;
         self.meters.guest.add_duration(produced.guest_time);
         self.meters.host.add_duration(produced.host_time);
-        if let Some((place, _)) = morsel {
-            self.tell_rejections(produced.rejected, place);
-        }
         let emit_bytes = self.step.guests.limits().emit_bytes;
         let timer = self.meters.host.timer();
         let batches = produced
@@ -352,24 +366,81 @@ impl Partition {
                 Some((_, morsel)) => self.layout.joined(morsel, emitted, emit_bytes),
                 None => record_batch(&self.layout.schema, emitted.computed, emitted.rows),
             })
-            .collect();
+            .collect::<Result<_>>()?;
         timer.done();
-        batches
+        if let Some((place, morsel)) = morsel {
+            self.reject(produced.rejected, place, morsel)?;
+        }
+        Ok(batches)
     }
 
-    fn tell_rejections(&self, rejected: Vec<Rejection>, place: Place) {
+    /// Takes rejected rows out of the run, or ends it, as the step says. A morsel is rejected from once: what fails
+    /// later in a call has to fail before.
+    fn reject(&self, rejected: Vec<Rejection>, place: Place, morsel: &RecordBatch) -> Result<()> {
+        let tally = &self.step.tally;
+        if tally.on_error().is_some() {
+            tally.saw(morsel.num_rows() as u64);
+        }
+        if rejected.is_empty() {
+            return Ok(());
+        }
         self.meters.rejected.add(rejected.len());
         let rows = rejected
-            .into_iter()
+            .iter()
             .map(|Rejection { row, reason }| RejectedRow {
                 partition: self.index,
-                row: place.first_row + row as u64,
-                reason,
+                row: place.first_row + *row as u64,
+                reason: reason.clone(),
+                failed: false,
             });
-        self.step.rejected.extend(rows);
+        match tally.on_error() {
+            None => self.step.rejected.extend(rows),
+            Some(OnError::Fail) => return Err(refused(rows.min())),
+            Some(OnError::Skip | OnError::Quarantine) => {
+                self.step.rejected.extend(rows);
+                self.leave_out(self.bad_rows(rejected, place, morsel))?;
+            }
+        }
+        Ok(())
     }
 
-    fn located(&self, error: Error, place: Place, rows: usize) -> Error {
+    fn bad_rows(
+        &self,
+        rejected: Vec<Rejection>,
+        place: Place,
+        morsel: &RecordBatch,
+    ) -> Vec<BadRow> {
+        let rows: Vec<_> = rejected.iter().map(|rejection| rejection.row).collect();
+        let originals = if self.step.tally.keeps() {
+            json(morsel, &rows)
+        } else {
+            vec![Original::Absent(String::new()); rows.len()]
+        };
+        let bad = rejected.into_iter().zip(originals);
+        bad.map(|(Rejection { row, reason }, original)| BadRow {
+            place: self.bad_place(place, row),
+            reason,
+            original,
+        })
+        .collect()
+    }
+
+    /// Notes that the transform fails over a row, which is left out.
+    pub(super) fn tell_failure(&self, place: Place, reason: &str) {
+        if self.step.tally.on_error().is_some() {
+            self.step.tally.saw(1);
+        }
+        self.meters.failed.add(1);
+        let row = RejectedRow {
+            partition: self.index,
+            row: place.first_row,
+            reason: reason.to_owned(),
+            failed: true,
+        };
+        self.step.rejected.extend(std::iter::once(row));
+    }
+
+    pub(super) fn located(&self, error: Error, place: Place, rows: usize) -> Error {
         let last = place.first_row + (rows as u64).saturating_sub(1);
         let (first, batch) = (place.first_row, place.batch);
         error
@@ -389,4 +460,17 @@ impl Partition {
             self.step.name, self.index
         ))
     }
+}
+
+/// The first row that a transform rejected, where none may be.
+fn refused(row: Option<RejectedRow>) -> Error {
+    let told = row.map_or_else(String::new, |row| {
+        format!(
+            " {} of partition {}: {}",
+            row.row, row.partition, row.reason
+        )
+    });
+    Error::input(format!("the transform rejected row{told}")).hint(
+        "mend the row; `on_error = \"quarantine\"` of the step sets such rows aside, `on_error = \"skip\"` leaves them out",
+    )
 }
