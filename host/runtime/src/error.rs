@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Policy,
     /// Storage failed or refused.
     Storage,
+    /// Columns or rows are not what the application says that they are.
+    Contract,
     /// The run was cancelled.
     Cancelled,
     /// A bug in Sluicegate.
@@ -41,6 +43,7 @@ impl ErrorKind {
             Self::Limit => "limit",
             Self::Policy => "policy",
             Self::Storage => "storage",
+            Self::Contract => "contract",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
@@ -60,6 +63,7 @@ impl ErrorKind {
             Self::Limit => 7,
             Self::Policy => 8,
             Self::Storage => 9,
+            Self::Contract => 10,
             Self::Cancelled => 130,
         }
     }

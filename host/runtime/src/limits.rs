@@ -24,6 +24,8 @@ pub struct Limits {
     pub output_bytes: u64,
     /// Objects that its transforms may begin to write, or delete.
     pub objects: u64,
+    /// Keys that each rule on the output may remember: those that have to be unique, or that others refer to.
+    pub rule_keys: u64,
     /// What compiling a component is held to.
     pub compile: CompileLimits,
     /// What each guest instance is held to.
@@ -43,6 +45,8 @@ impl Default for Limits {
             output_bytes: 1024 * GIB,
             // More are an output. Each that is begun is an upload that stays open until the commit.
             objects: 10_000,
+            // Of texts, three hundred MiB; of consecutive numbers, five.
+            rule_keys: 10_000_000,
             compile: CompileLimits::default(),
             guest: GuestLimits::default(),
             http: HttpLimits::default(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use arrow::datatypes::{Field, SchemaRef};
 
 use super::access::{SecretSource, StepAccess};
+use super::contract::{Contract, Rules};
 use super::parameter::Value;
 use super::uri::Uri;
 use crate::limits::Limits;
@@ -43,6 +44,8 @@ pub struct Input {
     pub format: InputFormat,
     /// Columns that the path carries, as in `date=2024-01-31/`.
     pub partitions: Partitions,
+    /// What is expected of its columns, as the run sees them, if anything is.
+    pub contract: Option<Contract>,
 }
 
 /// How an input's bytes become rows.
@@ -220,6 +223,20 @@ pub struct Output {
     pub partition_by: Vec<String>,
     /// A file that is at least this big is finished and another begun.
     pub target_file_bytes: u64,
+    /// What is expected of its columns, if anything is.
+    pub contract: Option<Contract>,
+    /// What is expected of its rows.
+    pub rules: Rules,
+}
+
+impl Output {
+    /// The same, whose rules stand in the file `origin` with this text.
+    pub(super) fn in_file(self, origin: &str, text: &str) -> Self {
+        Self {
+            rules: self.rules.in_file(origin, text),
+            ..self
+        }
+    }
 }
 
 /// How rows become bytes.

@@ -40,6 +40,7 @@ impl Input {
             uri,
             format,
             partitions: Partitions::Auto,
+            contract: None,
         })
     }
 }

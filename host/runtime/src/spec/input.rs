@@ -3,11 +3,12 @@
 use super::application::{
     Compression, CsvOptions, Input, InputFormat, JsonOptions, Partitions, SchemaSource,
 };
+use super::contract;
 use super::document::{Entry, Fields, Kind, Problems};
 use super::schema;
 use super::uri::Uri;
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "uri",
     "format",
     "header",
@@ -22,6 +23,7 @@ const KEYS: [&str; 15] = [
     "schema_file",
     "infer_rows",
     "partitions",
+    "contract",
     "description",
 ];
 
@@ -108,6 +110,7 @@ pub(super) fn read(entry: &Entry, base: &Uri, problems: &Problems) -> Option<Inp
     let csv = read_csv(&fields, &name, base);
     let text = read_text(&fields, &name, base);
     let partitions = read_partitions(&fields);
+    let contract = contract::read::contract(&fields, base);
     let format = match format? {
         Format::Csv => InputFormat::Csv(csv?),
         json @ (Format::Json | Format::Ndjson) => {
@@ -134,6 +137,7 @@ pub(super) fn read(entry: &Entry, base: &Uri, problems: &Problems) -> Option<Inp
         uri: uri?,
         format,
         partitions: partitions?,
+        contract: contract?,
     })
 }
 

@@ -29,7 +29,7 @@ use Setter::{Count, Size, Time};
 
 /// Every limit: its name, where it goes, and its least and its largest value. The least is what
 /// any run needs, the largest what the host's own arithmetic and 32-bit guests can hold.
-const KEYS: [(&str, Setter); 25] = [
+const KEYS: [(&str, Setter); 26] = [
     ("memory", Size(|l, v| l.memory = v, 16 * MIB, PIB)),
     (
         "wall_time",
@@ -37,6 +37,7 @@ const KEYS: [(&str, Setter); 25] = [
     ),
     ("output_bytes", Size(|l, v| l.output_bytes = v, 0, PIB)),
     ("objects", Count(|l, v| l.objects = v, 0, 10_000_000)),
+    ("rule_keys", Count(|l, v| l.rule_keys = v, 0, 1 << 40)),
     // Less does not hold the compiler itself.
     (
         "compile_memory",

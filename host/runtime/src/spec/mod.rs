@@ -7,6 +7,7 @@
 
 mod access;
 mod application;
+mod contract;
 mod document;
 mod file;
 mod fixture;
@@ -30,6 +31,9 @@ pub use access::{
 pub use application::{
     Application, Compression, CsvOptions, CsvOutput, Input, InputFormat, JsonOptions, Mode, Output,
     OutputFormat, ParquetOutput, Partitions, SchemaSource, SortKey, Source, Step,
+};
+pub use contract::{
+    Allowance, Compatibility, Contract, ExpectedSchema, Rule, RuleKind, Rules, Severity, Written,
 };
 pub use file::ApplicationFile;
 pub use fixture::{CannedAnswer, FixtureAccess};

@@ -3,13 +3,14 @@
 use super::application::{
     Compression, CsvOutput, Mode, Output, OutputFormat, ParquetOutput, Source,
 };
+use super::contract;
 use super::document::{Fields, Kind, Node, Problems};
 use super::input::read_uri;
 use super::parameter::Value;
 use super::quantity::{clip, format_size, parse_size};
 use super::uri::Uri;
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 12] = [
     "from",
     "uri",
     "format",
@@ -20,6 +21,8 @@ const KEYS: [&str; 10] = [
     "partition_by",
     "delimiter",
     "header",
+    "contract",
+    "rules",
 ];
 
 const MODES: [(&str, Mode); 3] = [
@@ -108,6 +111,8 @@ pub(super) fn read(
         let (min, max) = (TARGET_FILE_BYTES_MIN, TARGET_FILE_BYTES_MAX);
         size(node, min, max, problems)
     });
+    let contract = contract::read::contract(&fields, base);
+    let rules = contract::read::rules(&fields, base);
     Some(Output {
         from: from?,
         uri: uri?,
@@ -115,6 +120,8 @@ pub(super) fn read(
         mode: mode?,
         partition_by: partition_by?,
         target_file_bytes: target_file_bytes?,
+        contract: contract?,
+        rules: rules?,
     })
 }
 
