@@ -41,6 +41,7 @@ pub(crate) fn print(summary: &Summary, output: &str, audit_hash: Option<String>)
     let mut text = String::new();
     // Writing to a string does not fail.
     let _ = figures(summary, &mut text);
+    let _ = checks(summary, &mut text);
     let _ = files(summary, output, &mut text);
     if let Some(hash) = audit_hash {
         let _ = writeln!(text, "  audit   ends with {hash}");
@@ -132,6 +133,29 @@ fn rejected(step: &StepSummary, text: &mut String) -> std::fmt::Result {
         0 => Ok(()),
         more => writeln!(text, "          and {} more rejected", HumanCount(more)),
     }
+}
+
+fn checks(summary: &Summary, text: &mut String) -> std::fmt::Result {
+    let all = summary.checks.len();
+    if all == 0 {
+        return Ok(());
+    }
+    let mut broken = Vec::from_iter(&summary.checks);
+    broken.retain(|check| check.violations > 0);
+    let warned = broken.iter().filter(|check| !check.passed).count();
+    writeln!(
+        text,
+        "  rules   {} of {all} hold, {warned} warned",
+        all - warned
+    )?;
+    for check in broken {
+        let word = if check.passed { "allowed" } else { "warned" };
+        writeln!(text, "          {word}: {}", printable(&check.told()))?;
+        for row in &check.sample {
+            writeln!(text, "            {}", printable(&row.to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 fn files(summary: &Summary, output: &str, text: &mut String) -> std::fmt::Result {

@@ -13,7 +13,7 @@ use super::masks::{Folders, Masks};
 use super::open::{files_of, with_schema};
 use super::summary::{FileSummary, StepSummary, Summary};
 use super::{Options, needs, plugin_bytes, threads};
-use crate::engine::{Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
+use crate::engine::{Checked, Checks, Engine, LogicalPlan, Planned, Sink, Watch, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
@@ -30,15 +30,15 @@ const BEAT: Duration = Duration::from_millis(50);
 
 /// A run.
 pub(super) struct Execution {
-    application: Application,
-    options: Options,
-    engine: Engine,
+    pub(super) application: Application,
+    pub(super) options: Options,
+    pub(super) engine: Engine,
     sandbox: Sandbox,
-    guard: Guard,
+    pub(super) guard: Guard,
     /// Policies that may come to decide in place of those that do.
     changes: Mutex<Option<Receiver<Policies>>>,
-    held: Arc<Held>,
-    stores: Stores,
+    pub(super) held: Arc<Held>,
+    pub(super) stores: Stores,
     /// What transforms write beside the output.
     side: Arc<SideObjects>,
     /// Bytes of the output and of what transforms write beside it.
@@ -54,6 +54,9 @@ pub(super) struct Execution {
 /// What the partitions of a run wrote.
 struct Written {
     files: Vec<WrittenFile>,
+    /// What appears with the output, and is none of it.
+    aside: Vec<FinishedFile>,
+    checks: Vec<Checked>,
     plan: Planned,
 }
 
@@ -101,10 +104,10 @@ impl Execution {
         check_overlap(&self.application.inputs, &self.application.output)?;
         let prepared = self.within_limits(self.prepare()).await;
         self.stop.store(prepared.is_err(), Ordering::Relaxed);
-        let (plan, staging) = prepared?;
+        let (plan, checks, staging) = prepared?;
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);
-        let outcome = self.write(plan, Arc::clone(&staging)).await;
+        let outcome = self.write(plan, checks, Arc::clone(&staging)).await;
         let written = match outcome {
             Ok(written) => written,
             Err(error) => {
@@ -117,9 +120,10 @@ impl Execution {
     }
 
     /// A plan that is ready to execute, and a place that is ready for its files.
-    async fn prepare(&self) -> Result<(Planned, Arc<Staging>)> {
+    async fn prepare(&self) -> Result<(Planned, Option<Checks>, Arc<Staging>)> {
         let logical = self.plan().await?;
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
+        let checks = self.checks(&plan).await?;
         let output = &self.application.output;
         let preparing = || format!("prepare the output `{}`", output.uri);
         let place = self
@@ -128,7 +132,8 @@ impl Execution {
             .with_context(preparing)?;
         self.may_write(&place).with_context(preparing)?;
         let staging = Staging::begin(&place, output.mode, &self.options.run_id);
-        Ok((plan, Arc::new(staging.await.with_context(preparing)?)))
+        let staging = staging.await.with_context(preparing)?;
+        Ok((plan, checks, Arc::new(staging)))
     }
 
     /// Asks for what the commit will do, so that it is not refused after all the work.
@@ -247,7 +252,8 @@ impl Execution {
             .map(|(input, masks)| {
                 input.scan(&masks.ready(application, guard, &self.held, &vault)?)
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        self.compare_inputs(&masked).await?;
         Ok((masked, Arc::new(vault)))
     }
 
@@ -259,7 +265,12 @@ impl Execution {
     }
 
     /// Executes all partitions side by side into staged files.
-    async fn write(&self, plan: Planned, staging: Arc<Staging>) -> Result<Written> {
+    async fn write(
+        &self,
+        plan: Planned,
+        checks: Option<Checks>,
+        staging: Arc<Staging>,
+    ) -> Result<Written> {
         let rows_out = Arc::new(AtomicU64::new(0));
         let sink = Arc::new(Sink {
             output: self.application.output.clone(),
@@ -269,6 +280,7 @@ impl Execution {
             bytes_max: self.application.limits.output_bytes,
             bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
+            checks,
         });
         let lanes = Lanes::new(plan.partitions())?;
         let mut partitions = JoinSet::new();
@@ -287,7 +299,13 @@ impl Execution {
         if files.is_empty() {
             files = sink.write_empty().await?;
         }
-        Ok(Written { files, plan })
+        let (checks, aside) = self.conclude(&sink).await?;
+        Ok(Written {
+            files,
+            aside,
+            checks,
+            plan,
+        })
     }
 
     /// Waits for the partitions, within the limits of the run.
@@ -377,6 +395,7 @@ impl Execution {
             });
             finished.push(file);
         }
+        finished.extend(written.aside);
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
         if let Err(error) = self.follow() {
@@ -384,7 +403,10 @@ impl Execution {
             return Err(error);
         }
         self.publish(staging, finished, rows_out).await?;
-        Ok(self.summary(files, rows_out, &written.plan))
+        Ok(Summary {
+            checks: written.checks,
+            ..self.summary(files, rows_out, &written.plan)
+        })
     }
 
     /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
@@ -423,6 +445,7 @@ impl Execution {
             peak_memory: self.engine.peak_memory(),
             steps,
             files,
+            checks: Vec::new(),
             logs: self.options.progress.take_logs(),
             explain: self.options.explain.then(|| plan.explain()),
         }

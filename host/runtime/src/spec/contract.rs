@@ -90,6 +90,23 @@ impl Rules {
         &self.list
     }
 
+    /// The same, and that there is no null in these columns.
+    pub(crate) fn with_not_null(mut self, columns: &[&str]) -> Self {
+        let implied = columns.iter().map(|column| Rule::not_null(column));
+        let implied: Vec<_> = implied.filter(|rule| !self.has(rule)).collect();
+        self.list.extend(implied);
+        self
+    }
+
+    fn has(&self, wanted: &Rule) -> bool {
+        self.list.iter().any(|rule| {
+            let texts = |rule: &Rule| rule.columns.first().map(|column| column.text.clone());
+            (&rule.kind, rule.severity, rule.allow) == (&wanted.kind, wanted.severity, wanted.allow)
+                && rule.columns.len() == wanted.columns.len()
+                && texts(rule) == texts(wanted)
+        })
+    }
+
     /// Fails if there are problems with the rules, each with its line.
     pub(crate) fn refuse(&self, problems: Problems) -> Result<()> {
         problems.into_result(&self.text, &self.origin)
@@ -110,6 +127,23 @@ pub struct Rule {
     /// How many rows may violate it.
     pub allow: Allowance,
     pub(crate) span: Range<usize>,
+}
+
+impl Rule {
+    /// The rule that a column has no null, which stands nowhere.
+    fn not_null(column: &str) -> Self {
+        Self {
+            name: format!("{}({column})", RuleKind::NotNull.as_str()),
+            kind: RuleKind::NotNull,
+            columns: vec![Written {
+                text: column.to_owned(),
+                span: 0..0,
+            }],
+            severity: Severity::Fail,
+            allow: Allowance::Rows(0),
+            span: 0..0,
+        }
+    }
 }
 
 /// A text of the application file, and where it stands.

@@ -47,6 +47,7 @@ pub use uri::{Scheme, Uri};
 
 pub(crate) use document::{Entry, Fields, Kind, Node, Problems, parse as parse_document};
 pub(crate) use quantity::clip;
+pub(crate) use schema::type_text;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::document::{self, Fields, Node, Problems};
 use super::quantity::clip;
@@ -57,6 +57,11 @@ pub fn schema_to_toml(schema: &Schema) -> Result<String> {
         text.push_str("columns = []\n");
     }
     Ok(text)
+}
+
+/// What a schema file calls a type, or what Arrow does where it has no name there.
+pub(crate) fn type_text(ty: &DataType) -> String {
+    type_name::write(ty).unwrap_or_else(|| ty.to_string())
 }
 
 /// Reads an array of columns.

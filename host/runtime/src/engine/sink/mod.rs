@@ -16,9 +16,10 @@ use futures::TryStreamExt;
 
 use self::encoder::Encoder;
 use self::hive::Router;
+use super::check::Checks;
 use super::plan::Rows;
 use crate::error::{Error, Result};
-use crate::spec::Output;
+use crate::spec::{Compression, Output, OutputFormat, ParquetOutput};
 use crate::storage::{FinishedFile, StagedFile, Staging};
 
 /// Files that one partition of a plan keeps open at once for Hive partitions. Beyond it the one that was
@@ -47,6 +48,8 @@ pub(crate) struct Sink {
     pub(crate) bytes: Arc<AtomicU64>,
     /// Rows handed over so far, for whoever watches.
     pub(crate) rows: Arc<AtomicU64>,
+    /// The rules on the rows, if there are any.
+    pub(crate) checks: Option<Checks>,
 }
 
 impl Sink {
@@ -58,14 +61,39 @@ impl Sink {
     ) -> Result<Vec<WrittenFile>> {
         let router = Router::new(&self.output.partition_by, &self.schema)?;
         let mut files = Files::new(self, router.file_schema(), partition);
+        let mut checking = self.checks.as_ref().map(Checks::partition);
         while let Some(batch) = batches.try_next().await? {
+            if let Some(checking) = &mut checking {
+                checking.look(&batch)?;
+            }
             self.rows
                 .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             for (folder, rows) in router.route(batch)? {
                 files.write(folder, &rows).await?;
             }
         }
+        if let Some(checking) = checking {
+            checking.end(partition);
+        }
         files.finish().await
+    }
+
+    /// Writes Parquet beside the output, in a file that appears with it.
+    pub(crate) async fn write_aside(&self, name: &str, rows: &RecordBatch) -> Result<FinishedFile> {
+        let format = OutputFormat::Parquet(ParquetOutput {
+            compression: Compression::Snappy,
+            row_group_rows: rows.num_rows().max(1),
+        });
+        let mut file = OpenFile {
+            encoder: Encoder::new(&format, &rows.schema(), rows)?,
+            staged: self.staging.create(name).await?,
+            rows: 0,
+            last_used: 0,
+        };
+        file.encoder.write(rows)?;
+        file.encoder.finish()?;
+        file.flush(self, 0).await?;
+        file.staged.finish().await
     }
 
     /// Writes a file without rows, so that an empty output still has a schema. Hive partitions have no

@@ -31,9 +31,9 @@ const SEVERITIES: [(&str, Severity); 2] = [
 const KINDS: [(&str, &[&str]); 8] = [
     ("not-null", &["column", "columns", "allow"]),
     ("unique", &["column", "columns", "allow"]),
-    ("range", &["column", "columns", "allow", "min", "max"]),
-    ("regex", &["column", "columns", "allow", "pattern"]),
-    ("accepted-values", &["column", "columns", "allow", "values"]),
+    ("range", &["column", "allow", "min", "max"]),
+    ("regex", &["column", "allow", "pattern"]),
+    ("accepted-values", &["column", "allow", "values"]),
     ("references", &["column", "allow", "to", "field"]),
     ("row-count", &["min", "max"]),
     ("freshness", &["column", "max_age"]),
