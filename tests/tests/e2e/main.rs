@@ -16,6 +16,7 @@ mod access;
 mod authoring;
 mod changes;
 mod compile;
+mod contracts;
 mod dns;
 mod documents;
 mod exactness;

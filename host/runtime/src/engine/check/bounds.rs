@@ -19,7 +19,7 @@ pub(super) struct Bounds {
 
 /// Whether values of a type have an order that people mean.
 pub(super) fn is_ordered(ty: &DataType) -> bool {
-    super::known::is_text(ty)
+    super::texts::is_text(ty)
         || ((ty.is_numeric() || ty.is_temporal()) && !matches!(ty, DataType::Interval(_)))
 }
 

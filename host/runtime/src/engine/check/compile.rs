@@ -6,17 +6,17 @@ use arrow::array::{ArrayRef, BooleanArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::execution::memory_pool::MemoryReservation;
-use regex::Regex;
 use std::sync::Arc;
 
 use super::bounds::{Bounds, is_ordered};
 use super::keys::is_hashable;
-use super::known::{Bound, Known, is_text};
+use super::known::{Bound, Known};
 use super::newest::Newest;
 use super::seen::Seen;
+use super::texts::is_text;
 use super::{Check, Test};
 use crate::engine::scan;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::spec::{Problems, Rule, RuleKind, Written, clip, type_text};
 
 /// What rules are compiled for.
@@ -68,10 +68,7 @@ impl Compiler<'_> {
                 "numbers, texts, dates and times have a range",
             ),
             RuleKind::Regex(pattern) if is_text(first) => {
-                let pattern = Regex::new(&pattern.text).map_err(|cause| {
-                    Error::internal("compile a pattern that was compiled before").source(cause)
-                })?;
-                Some(Test::Known(Known::Pattern(pattern)))
+                Some(Test::Known(Known::pattern(&pattern.text)?))
             }
             RuleKind::Regex(_) => self.mistyped(rule, 0, Some(first), "patterns are for texts"),
             RuleKind::AcceptedValues(values) => self.accepted(rule, values, first, bound())?,
@@ -144,7 +141,7 @@ impl Compiler<'_> {
         let Some(values) = values.into_iter().collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let mut known = Known::none(ty, bound)?;
+        let mut known = Known::none(bound)?;
         values.iter().try_for_each(|value| known.learn(value))?;
         Ok(Some(Test::Known(known)))
     }
@@ -177,7 +174,7 @@ impl Compiler<'_> {
             self.problems.add_with_hint(&field.span, message, hint);
             return Ok(None);
         }
-        Ok(Some(Test::Known(Known::none(ty, bound)?)))
+        Ok(Some(Test::Known(Known::none(bound)?)))
     }
 
     /// The value of a column of a type that is written somewhere, alone in its array.

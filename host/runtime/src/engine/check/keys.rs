@@ -10,6 +10,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::hash_utils::{QualityRandomState, create_hashes};
 
+use super::texts;
 use crate::engine::error::from_datafusion;
 use crate::error::{Error, Result};
 
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 pub(super) enum Keys {
     /// Values of at most 64 bits, as they are.
     Words(Vec<u64>),
-    /// Hashes of 128 bits: of ten million, two are the same by accident once in 10^24 runs.
+    /// Short texts, and hashes of 128 bits of all else: of ten million, two are the same once in 10^24 runs.
     Hashes(Vec<u128>),
 }
 
@@ -45,11 +46,21 @@ impl Seeds {
         {
             return Ok(Keys::Words(words));
         }
+        if let [column] = columns
+            && let Some(numbers) = texts::numbers(column, |text| self.text(text))
+        {
+            return Ok(Keys::Hashes(numbers));
+        }
         let columns: Vec<_> = columns.iter().map(canonical).collect();
         let (low, high) = (hashes(&columns, self.0)?, hashes(&columns, self.1)?);
         let both = low.into_iter().zip(high);
         let both = both.map(|(low, high)| (u128::from(high) << 64) | u128::from(low));
         Ok(Keys::Hashes(both.collect()))
+    }
+
+    fn text(&self, text: &str) -> u128 {
+        let half = |seed| u128::from(QualityRandomState::with_seed(seed).hash_one(text));
+        (half(self.1) << 64) | half(self.0)
     }
 
     /// Spreads keys over the buckets of a table.
@@ -158,11 +169,15 @@ pub(super) fn canonical(column: &ArrayRef) -> ArrayRef {
 pub(super) struct Spreading(u64);
 
 /// An odd number with as many ones as zeros: 2^64 by the golden ratio.
-pub(super) const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
 impl Spreading {
+    pub(super) fn hash(self, key: u128) -> u64 {
+        self.word((key as u64) ^ ((key >> 64) as u64))
+    }
+
     /// A number in which each bit of `key` has changed about half of the bits.
-    pub(super) fn of(self, key: u64) -> u64 {
+    pub(super) fn word(self, key: u64) -> u64 {
         let wide = u128::from(key ^ self.0) * u128::from(SPREAD);
         (wide as u64) ^ ((wide >> 64) as u64)
     }
@@ -186,16 +201,15 @@ impl Hasher for Spread {
 
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.1 = self.0.of(self.1 ^ u64::from(*byte));
+            self.1 = self.0.word(self.1 ^ u64::from(*byte));
         }
     }
 
     fn write_u64(&mut self, key: u64) {
-        self.1 = self.0.of(key);
+        self.1 = self.0.word(key);
     }
 
-    /// Half of a hash is a hash.
     fn write_u128(&mut self, key: u128) {
-        self.1 = key as u64;
+        self.1 = self.0.hash(key);
     }
 }

@@ -2,36 +2,28 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Array, ArrayRef, AsArray as _, GenericStringArray, OffsetSizeTrait};
+use arrow::array::{Array, ArrayRef};
 use arrow::buffer::BooleanBuffer;
-use arrow::datatypes::DataType;
 use datafusion::execution::memory_pool::MemoryReservation;
 use regex::Regex;
 
-use super::keys::{Keys, Seeds, Spreading, canonical, nulls};
+use super::keys::{Keys, Seeds, Spreading, nulls};
+use super::texts;
 use crate::engine::error::from_datafusion;
 use crate::error::{Error, Result};
 
-/// Texts whose verdict a partition remembers: of a column with fewer different ones, each is looked at once. They take
-/// 128 KiB, which a core's cache holds.
+/// Texts that a partition remembers to be right, each where its own bits say: of a column with fewer different ones,
+/// nearly each is looked at once. They take a MiB.
 const REMEMBERED: usize = 1 << REMEMBERED_BITS;
-const REMEMBERED_BITS: u32 = 12;
-
-/// The longest text that is remembered: with its length, it makes one number.
-const SHORT_BYTES: usize = 15;
-
-/// Bytes that a set takes for a text beside those of the text.
-const TEXT_OVERHEAD: usize = 40;
+const REMEMBERED_BITS: u32 = 16;
 
 /// What a value has to be.
 #[derive(Debug)]
 pub(super) enum Known {
     /// A text with the pattern in it.
-    Pattern(Regex),
-    /// One of some texts.
-    Texts(HashSet<Box<str>>, Bound),
-    /// One of some values that are no texts.
-    Keys(KeySet, Bound),
+    Pattern(Regex, Seeds),
+    /// One of some values.
+    Values(KeySet, Bound),
 }
 
 /// What the keys of a rule may take.
@@ -44,10 +36,13 @@ pub(super) struct Bound {
 
 impl Bound {
     /// Charges more bytes of as many keys as there are now.
+    ///
+    /// # Errors
+    ///
+    /// `Limit` where there are too many, or they take too much memory.
     pub(super) fn charge(&self, keys: u64, bytes: usize) -> Result<()> {
         if keys > self.keys_max {
-            let raise = "raise `rule_keys` under `[limits]` in the application file, or pass `--limit-rule-keys`";
-            return Err(Error::limit("rule_keys", self.keys_max, raise)
+            return Err(Error::limit_key("rule_keys", self.keys_max)
                 .fact("rule", &self.rule)
                 .context(format!("remember the keys of the rule `{}`", self.rule)));
         }
@@ -66,103 +61,89 @@ pub(super) struct KeySet {
 }
 
 impl Known {
-    /// None yet, of values of a type.
-    pub(super) fn none(ty: &DataType, bound: Bound) -> Result<Self> {
-        if is_text(ty) {
-            return Ok(Self::Texts(HashSet::new(), bound));
-        }
+    /// No values yet.
+    pub(super) fn none(bound: Bound) -> Result<Self> {
         let seeds = Seeds::random()?;
         let keys = KeySet {
             words: HashSet::with_hasher(seeds.spreading()),
             hashes: HashSet::with_hasher(seeds.spreading()),
             seeds,
         };
-        Ok(Self::Keys(keys, bound))
+        Ok(Self::Values(keys, bound))
+    }
+
+    pub(super) fn pattern(pattern: &str) -> Result<Self> {
+        let pattern = Regex::new(pattern).map_err(|cause| {
+            Error::internal("compile a pattern that was compiled before").source(cause)
+        })?;
+        Ok(Self::Pattern(pattern, Seeds::random()?))
     }
 
     /// Adds the values of a column, but for nulls.
     ///
     /// # Errors
     ///
-    /// `Limit` where there are too many, or they take too much memory.
+    /// As [`Bound::charge`].
     pub(super) fn learn(&mut self, column: &ArrayRef) -> Result<()> {
-        let column = canonical(column);
-        let (count, bytes, bound) = match self {
-            Self::Pattern(_) => return Ok(()),
-            Self::Texts(texts, bound) => {
-                let bytes = learn_texts(texts, &column);
-                (texts.len(), bytes, bound)
-            }
-            Self::Keys(keys, bound) => {
-                let bytes = keys.learn(&column)?;
-                (keys.words.len() + keys.hashes.len(), bytes, bound)
-            }
+        let Self::Values(set, bound) = self else {
+            return Err(Error::internal("a pattern learns values"));
         };
-        bound.charge(count as u64, bytes)
+        let before = set.bytes();
+        set.learn(column)?;
+        let count = set.words.len() + set.hashes.len();
+        bound.charge(count as u64, set.bytes() - before)
     }
 
     /// The rows of a column that are not known; what stands for rows with a null means nothing.
     pub(super) fn unknown(&self, column: &ArrayRef, memo: &mut Memo) -> Result<BooleanBuffer> {
-        match self {
-            Self::Pattern(pattern) => Ok(memo.violations(column, |text| !pattern.is_match(text))),
-            Self::Texts(texts, _) => Ok(memo.violations(column, |text| !texts.contains(text))),
-            Self::Keys(set, _) => Ok(match set.seeds.keys(std::slice::from_ref(column))? {
-                Keys::Words(words) => {
-                    let mut words = words.iter();
-                    BooleanBuffer::collect_bool(column.len(), |_| {
-                        words.next().is_some_and(|word| !set.words.contains(word))
-                    })
-                }
-                Keys::Hashes(hashes) => {
-                    let mut hashes = hashes.iter();
-                    BooleanBuffer::collect_bool(column.len(), |_| {
-                        hashes.next().is_some_and(|hash| !set.hashes.contains(hash))
-                    })
-                }
-            }),
-        }
+        let seeds = match self {
+            Self::Pattern(_, seeds) | Self::Values(KeySet { seeds, .. }, _) => seeds,
+        };
+        let numbers = match (seeds.keys(std::slice::from_ref(column))?, self) {
+            (Keys::Words(words), Self::Values(set, _)) => {
+                let mut words = words.iter();
+                return Ok(BooleanBuffer::collect_bool(column.len(), |_| {
+                    words.next().is_some_and(|word| !set.words.contains(word))
+                }));
+            }
+            (Keys::Words(_), _) => {
+                let message = "a pattern is looked for in what is no text";
+                return Err(Error::internal(message));
+            }
+            (Keys::Hashes(numbers), _) => numbers,
+        };
+        let numbers = (numbers.as_slice(), seeds.spreading());
+        Ok(match self {
+            Self::Pattern(pattern, _) => {
+                let pattern = memo.pattern.get_or_insert_with(|| pattern.clone());
+                let is_found = |row, _| pattern.is_match(texts::text(column, row));
+                Memo::wrong(&mut memo.right, numbers, is_found)
+            }
+            Self::Values(set, _) => {
+                let is_known = |_, number| set.hashes.contains(&number);
+                Memo::wrong(&mut memo.right, numbers, is_known)
+            }
+        })
     }
-}
-
-/// Adds texts and tells the bytes that they take.
-fn learn_texts(known: &mut HashSet<Box<str>>, column: &ArrayRef) -> usize {
-    let mut bytes = 0;
-    let mut learn = |text: Option<&str>| {
-        if let Some(text) = text
-            && !known.contains(text)
-        {
-            bytes += text.len() + TEXT_OVERHEAD;
-            known.insert(text.into());
-        }
-    };
-    match column.data_type() {
-        DataType::Utf8 => column.as_string::<i32>().iter().for_each(&mut learn),
-        DataType::LargeUtf8 => column.as_string::<i64>().iter().for_each(&mut learn),
-        DataType::Utf8View => column.as_string_view().iter().for_each(&mut learn),
-        _ => {}
-    }
-    bytes
 }
 
 impl KeySet {
-    /// Adds values and tells the bytes that they take.
-    fn learn(&mut self, column: &ArrayRef) -> Result<usize> {
-        let before = self.bytes();
+    fn learn(&mut self, column: &ArrayRef) -> Result<()> {
         let nulls = nulls(std::slice::from_ref(column));
         let is_key = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
         match self.seeds.keys(std::slice::from_ref(column))? {
             Keys::Words(words) => {
                 let words = words.into_iter().enumerate();
-                self.words
-                    .extend(words.filter(|(row, _)| is_key(*row)).map(|(_, word)| word));
+                let words = words.filter(|(row, _)| is_key(*row));
+                self.words.extend(words.map(|(_, word)| word));
             }
             Keys::Hashes(hashes) => {
                 let hashes = hashes.into_iter().enumerate();
-                self.hashes
-                    .extend(hashes.filter(|(row, _)| is_key(*row)).map(|(_, hash)| hash));
+                let hashes = hashes.filter(|(row, _)| is_key(*row));
+                self.hashes.extend(hashes.map(|(_, hash)| hash));
             }
         }
-        Ok(self.bytes() - before)
+        Ok(())
     }
 
     fn bytes(&self) -> usize {
@@ -171,112 +152,38 @@ impl KeySet {
     }
 }
 
-/// Whether values of a type are texts.
-pub(super) const fn is_text(ty: &DataType) -> bool {
-    matches!(
-        ty,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
+/// What a partition remembers of texts.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    /// Numbers of texts that are right.
+    right: Vec<u128>,
+    /// A copy of the pattern: threads that look with the same one wait for each other.
+    pattern: Option<Regex>,
 }
 
-/// The verdicts on short texts that came lately, each where its own bits say.
-#[derive(Debug, Default)]
-pub(super) struct Memo(Vec<(u128, bool)>);
-
-/// No text has it for its number: none is so long.
+/// No text has it for its number.
 const NONE: u128 = u128::MAX;
 
 impl Memo {
-    /// The rows of a column of texts that violate a rule.
-    fn violations(&mut self, column: &ArrayRef, violates: impl Fn(&str) -> bool) -> BooleanBuffer {
-        match column.data_type() {
-            DataType::Utf8 => self.of_texts(column.as_string::<i32>(), violates),
-            DataType::LargeUtf8 => self.of_texts(column.as_string::<i64>(), violates),
-            DataType::Utf8View => {
-                let texts = column.as_string_view();
-                let mut row = 0;
-                self.judge(
-                    texts.len(),
-                    || {
-                        let text = if texts.is_null(row) {
-                            ""
-                        } else {
-                            texts.value(row)
-                        };
-                        row += 1;
-                        (short(text.as_bytes(), 0, text.len()), text)
-                    },
-                    violates,
-                )
-            }
-            _ => BooleanBuffer::new_unset(column.len()),
-        }
-    }
-
-    fn of_texts<O: OffsetSizeTrait>(
-        &mut self,
-        texts: &GenericStringArray<O>,
-        violates: impl Fn(&str) -> bool,
+    /// The rows whose text `is_right` does not accept, asked as seldom as can be.
+    fn wrong(
+        right: &mut Vec<u128>,
+        (numbers, spreading): (&[u128], Spreading),
+        is_right: impl Fn(usize, u128) -> bool,
     ) -> BooleanBuffer {
-        let bytes = texts.value_data();
-        let mut ends = texts.value_offsets().iter().map(|offset| offset.as_usize());
-        let mut start = ends.next().unwrap_or_default();
-        let mut row = 0;
-        self.judge(
-            texts.len(),
-            || {
-                let (from, at) = (start, row);
-                start = ends.next().unwrap_or(start);
-                row += 1;
-                (short(bytes, from, start), at)
-            },
-            |at| violates(texts.value(at)),
-        )
-    }
-
-    /// Judges as many texts as there are `rows`; `next` has the number of a short one, and what to look at otherwise.
-    fn judge<T>(
-        &mut self,
-        rows: usize,
-        mut next: impl FnMut() -> (Option<u128>, T),
-        violates: impl Fn(T) -> bool,
-    ) -> BooleanBuffer {
-        self.0.resize(REMEMBERED, (NONE, false));
-        BooleanBuffer::collect_bool(rows, |_| {
-            let (number, text) = next();
-            let Some(number) = number else {
-                return violates(text);
-            };
-            let Some(slot) = self.0.get_mut(slot(number)) else {
-                return violates(text);
-            };
-            if slot.0 != number {
-                *slot = (number, violates(text));
+        right.resize(REMEMBERED, NONE);
+        let mut numbers = numbers.iter().copied();
+        BooleanBuffer::collect_bool(numbers.len(), |row| {
+            let number = numbers.next().unwrap_or(NONE);
+            let slot = spreading.hash(number) >> (u64::BITS - REMEMBERED_BITS);
+            match right.get_mut(slot as usize) {
+                Some(slot) if *slot == number => false,
+                Some(slot) if is_right(row, number) => {
+                    *slot = number;
+                    false
+                }
+                _ => true,
             }
-            slot.1
         })
     }
-}
-
-/// A short text and its length as a number.
-fn short(bytes: &[u8], from: usize, to: usize) -> Option<u128> {
-    let length = to
-        .checked_sub(from)
-        .filter(|length| *length <= SHORT_BYTES)?;
-    let number = match bytes.get(from..from + 16) {
-        // What stands behind the text is cut off.
-        Some(wide) => u128::from_le_bytes(wide.try_into().ok()?) & ((1 << (8 * length)) - 1),
-        None => {
-            let mut wide = [0; 16];
-            wide.get_mut(..length)?
-                .copy_from_slice(bytes.get(from..to)?);
-            u128::from_le_bytes(wide)
-        }
-    };
-    Some(number | (length as u128) << 120)
-}
-
-fn slot(number: u128) -> usize {
-    let folded = (number as u64) ^ ((number >> 64) as u64);
-    (folded.wrapping_mul(super::keys::SPREAD) >> (64 - REMEMBERED_BITS)) as usize
 }

@@ -11,6 +11,7 @@ mod newest;
 mod sample;
 mod scorecard;
 mod seen;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -311,7 +312,8 @@ impl Tally {
         let at: UInt64Array = rows.iter().map(|row| *row as u64).collect();
         let columns: Vec<_> = columns
             .iter()
-            .map(|column| take(column, &at, None))
+            // Of values that are the same, one form is shown, whichever row had which.
+            .map(|column| take(&keys::canonical(column), &at, None))
             .collect::<std::result::Result<_, _>>()
             .map_err(|cause| Error::internal("show rows that come again").source(cause))?;
         let order = keys::order(&columns)?;
@@ -356,3 +358,6 @@ fn spelt_out(column: &ArrayRef) -> ArrayRef {
         _ => Arc::clone(column),
     }
 }
+
+#[cfg(test)]
+mod tests;
