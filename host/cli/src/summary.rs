@@ -140,8 +140,8 @@ fn checks(summary: &Summary, text: &mut String) -> std::fmt::Result {
     if all == 0 {
         return Ok(());
     }
-    let mut broken = Vec::from_iter(&summary.checks);
-    broken.retain(|check| check.violations > 0);
+    let broken = summary.checks.iter().filter(|check| check.violations > 0);
+    let broken: Vec<_> = broken.collect();
     let warned = broken.iter().filter(|check| !check.passed).count();
     writeln!(
         text,

@@ -9,7 +9,7 @@ use crate::project::{Ended, Project};
 /// The lab with these rules, each a table in one line.
 fn lab(rules: &[&str]) -> Project {
     let project = Project::lab();
-    let rules = format!("rules = [\n{}\n]", rules.join(",\n"));
+    let rules = format!("uri = \"out\"\nrules = [\n{}\n]", rules.join(",\n"));
     project.application("", "", &rules);
     project
 }
@@ -233,7 +233,8 @@ fn one_thread_and_four_find_the_same() {
     for row in 0..60_000 {
         // Some orders come again, also in another piece of the file.
         let order = if row % 1_000 == 999 { row / 2 } else { row };
-        writeln!(text, "{order},C{},{}.5,{}", row % 77, row % 300, row % 11).unwrap();
+        let customer = order % 77;
+        writeln!(text, "{order},C{customer},{}.5,{}", row % 300, row % 11).unwrap();
     }
     let rules = [
         "{ kind = \"unique\", column = \"order_id\", severity = \"warn\" }",

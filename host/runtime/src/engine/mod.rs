@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use arrow::datatypes::Field;
+use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::TableProvider;
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::provider_as_source;
@@ -157,14 +157,13 @@ impl Engine {
     pub(crate) fn checks(
         &self,
         rules: &Rules,
-        plan: &Planned,
-        referred: &BTreeMap<usize, Field>,
-        started: SystemTime,
+        schema: &Schema,
+        (referred, started): (&BTreeMap<usize, Field>, SystemTime),
         problems: &Problems,
     ) -> Result<Checks> {
         let pool: Arc<dyn MemoryPool> = Arc::clone(&self.pool) as _;
         let context = (started, self.limits.rule_keys, &pool);
-        Checks::new(rules, &plan.schema(), referred, context, problems)
+        Checks::new(rules, schema, referred, context, problems)
     }
 
     /// A plan of one column of another.

@@ -143,11 +143,12 @@ impl Execution {
             others.push(Referred { rule: at, plan });
         }
         let started = self.options.started;
+        let schema = plan.schema();
         let checks = self
             .engine
-            .checks(rules, plan, &fields, started, &problems)?;
+            .checks(rules, &schema, (&fields, started), &problems);
+        let mut checks = checks?;
         rules.refuse(problems)?;
-        let mut checks = checks;
         for other in others {
             let name = rules
                 .list()

@@ -118,11 +118,11 @@ fn fits(narrow: &DataType, wide: &DataType) -> bool {
     };
     match (narrow, wide) {
         _ if narrow == wide => true,
-        // All that is in a column without a value.
-        (Null, _) => true,
         (Dictionary(_, values), wide) => fits(values, wide),
         (narrow, Dictionary(_, values)) => fits(narrow, values),
-        (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View)
+        // A column without a value fits anywhere.
+        (Null, _)
+        | (Utf8 | LargeUtf8 | Utf8View, Utf8 | LargeUtf8 | Utf8View)
         | (Binary | LargeBinary | BinaryView, Binary | LargeBinary | BinaryView)
         | (Float16, Float32 | Float64)
         | (Float32, Float64) => true,

@@ -110,7 +110,9 @@ pub(super) fn read(entry: &Entry, base: &Uri, problems: &Problems) -> Option<Inp
     let csv = read_csv(&fields, &name, base);
     let text = read_text(&fields, &name, base);
     let partitions = read_partitions(&fields);
-    let contract = contract::read::contract(&fields, base);
+    let contract = fields.or("contract", None, |node| {
+        contract::read::contract(node, base, problems).map(Some)
+    });
     let format = match format? {
         Format::Csv => InputFormat::Csv(csv?),
         json @ (Format::Json | Format::Ndjson) => {

@@ -111,7 +111,9 @@ pub(super) fn read(
         let (min, max) = (TARGET_FILE_BYTES_MIN, TARGET_FILE_BYTES_MAX);
         size(node, min, max, problems)
     });
-    let contract = contract::read::contract(&fields, base);
+    let contract = fields.or("contract", None, |node| {
+        contract::read::contract(node, base, problems).map(Some)
+    });
     let rules = contract::read::rules(&fields, base);
     Some(Output {
         from: from?,

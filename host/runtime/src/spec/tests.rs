@@ -44,6 +44,7 @@ fn each_limit_is_held_to_its_bounds() {
         ("wall_time", "1ms", "365d", "0s", "366d"),
         ("output_bytes", "0", "1024 TiB", "-1", "1025 TiB"),
         ("objects", "0", "10000000", "-1", "10000001"),
+        ("rule_keys", "0", "1099511627776", "-1", "1099511627777"),
         (
             "compile_memory",
             "256 MiB",

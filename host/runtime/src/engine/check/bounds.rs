@@ -1,8 +1,7 @@
 //! Values within bounds.
 
 use arrow::array::types::Float64Type;
-use arrow::array::{Array, ArrayRef, AsArray as _, Scalar};
-use arrow::buffer::BooleanBuffer;
+use arrow::array::{ArrayRef, AsArray as _, Scalar};
 use arrow::compute::cast;
 use arrow::compute::kernels::cmp::{gt, lt};
 use arrow::datatypes::DataType;
@@ -24,8 +23,8 @@ pub(super) fn is_ordered(ty: &DataType) -> bool {
 }
 
 impl Bounds {
-    /// The rows of a column that are out of bounds; what stands for rows with a null means nothing.
-    pub(super) fn outside(&self, column: &ArrayRef) -> Result<BooleanBuffer> {
+    /// The rows of a column that are out of bounds; those with a null may be among them.
+    pub(super) fn outside(&self, column: &ArrayRef) -> Result<Vec<usize>> {
         let outside = match column.data_type() {
             // In the order of the kernels, NaN is a large number and zero two different ones.
             DataType::Float64 => Ok(self.floats_outside(column)),
@@ -37,7 +36,7 @@ impl Bounds {
         outside.map_err(|cause| Error::internal("compare with a bound").source(cause))
     }
 
-    fn floats_outside(&self, column: &ArrayRef) -> BooleanBuffer {
+    fn floats_outside(&self, column: &ArrayRef) -> Vec<usize> {
         let bound = |bound: Option<&ArrayRef>, none: f64| {
             let wide = bound.and_then(|bound| cast(bound, &DataType::Float64).ok());
             wide.map_or(none, |wide| {
@@ -47,24 +46,32 @@ impl Bounds {
         };
         let min = bound(self.min.as_ref(), f64::NEG_INFINITY);
         let max = bound(self.max.as_ref(), f64::INFINITY);
-        let mut values = column.as_primitive::<Float64Type>().values().iter();
-        BooleanBuffer::collect_bool(column.len(), |_| {
-            values
-                .next()
-                .is_some_and(|value| !(*value >= min && *value <= max))
-        })
+        let values = column.as_primitive::<Float64Type>().values();
+        // Without an end before the last value, so that several are compared at once.
+        let are_inside = values
+            .iter()
+            .fold(true, |all, value| all & (*value >= min) & (*value <= max));
+        if are_inside {
+            return Vec::new();
+        }
+        let rows = values.iter().enumerate();
+        rows.filter(|(_, value)| !(min..=max).contains(value))
+            .map(|(row, _)| row)
+            .collect()
     }
 
-    fn others_outside(&self, column: &ArrayRef) -> std::result::Result<BooleanBuffer, ArrowError> {
-        let none = || BooleanBuffer::new_unset(column.len());
-        let below = match &self.min {
-            Some(min) => lt(column, &Scalar::new(min))?.values().clone(),
-            None => none(),
-        };
-        let above = match &self.max {
-            Some(max) => gt(column, &Scalar::new(max))?.values().clone(),
-            None => none(),
-        };
-        Ok(&below | &above)
+    fn others_outside(&self, column: &ArrayRef) -> std::result::Result<Vec<usize>, ArrowError> {
+        let mut rows = Vec::new();
+        if let Some(min) = &self.min {
+            let below = lt(column, &Scalar::new(min))?;
+            rows.extend(below.values().set_indices());
+        }
+        if let Some(max) = &self.max {
+            let above = gt(column, &Scalar::new(max))?;
+            rows.extend(above.values().set_indices());
+        }
+        rows.sort_unstable();
+        rows.dedup();
+        Ok(rows)
     }
 }

@@ -33,7 +33,7 @@ impl Compiler<'_> {
         &self,
         rule: &Rule,
         referred: Option<&Field>,
-        memory: MemoryReservation,
+        memory: &MemoryReservation,
     ) -> Result<Option<Check>> {
         let columns: Vec<_> = rule.columns.iter().map(|name| self.column(name)).collect();
         let Some(columns) = columns.into_iter().collect::<Option<Vec<_>>>() else {
@@ -114,14 +114,16 @@ impl Compiler<'_> {
     }
 
     fn range(&self, bounds: [Option<&Written>; 2], ty: &DataType) -> Option<Test> {
-        let [min, max] = bounds.map(|bound| bound.map(|bound| self.value(bound, ty)));
-        let both = [min, max]
-            .into_iter()
-            .flatten()
-            .all(|bound| bound.is_some());
+        let read = |bound: Option<&Written>| match bound {
+            Some(bound) => self.value(bound, ty).map(Some),
+            None => Some(None),
+        };
         // Both are read, so that both are told of.
-        let [min, max] = bounds.map(|bound| bound.and_then(|bound| value(&bound.text, ty)));
-        both.then_some(Test::Range(Bounds { min, max }))
+        let [min, max] = bounds.map(read);
+        Some(Test::Range(Bounds {
+            min: min?,
+            max: max?,
+        }))
     }
 
     fn accepted(

@@ -46,10 +46,15 @@ impl Seeds {
         {
             return Ok(Keys::Words(words));
         }
-        if let [column] = columns
-            && let Some(numbers) = texts::numbers(column, |text| self.text(text))
-        {
-            return Ok(Keys::Hashes(numbers));
+        if let [column] = columns {
+            let mut numbers = Vec::with_capacity(column.len());
+            if texts::each(
+                column,
+                |text| self.text(text),
+                |_, number| numbers.push(number),
+            ) {
+                return Ok(Keys::Hashes(numbers));
+            }
         }
         let columns: Vec<_> = columns.iter().map(canonical).collect();
         let (low, high) = (hashes(&columns, self.0)?, hashes(&columns, self.1)?);
@@ -58,7 +63,8 @@ impl Seeds {
         Ok(Keys::Hashes(both.collect()))
     }
 
-    fn text(&self, text: &str) -> u128 {
+    /// A hash of a text.
+    pub(super) fn text(&self, text: &str) -> u128 {
         let half = |seed| u128::from(QualityRandomState::with_seed(seed).hash_one(text));
         (half(self.1) << 64) | half(self.0)
     }
@@ -98,7 +104,7 @@ pub(super) fn words(column: &ArrayRef) -> Option<Vec<u64>> {
     if data.buffers().is_empty() {
         return None;
     }
-    let wide = |value: i64| value as u64;
+    let wide = i64::cast_unsigned;
     Some(match (ty, width) {
         (DataType::Interval(_), _) => return None,
         (DataType::UInt8, _) => widened(data.buffer::<u8>(0), column.len(), u64::from),

@@ -18,7 +18,6 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt64Array};
-use arrow::buffer::BooleanBuffer;
 use arrow::compute::take;
 use arrow::datatypes::{Field, Schema};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
@@ -141,7 +140,7 @@ impl Checks {
         for (at, rule) in rules.list().iter().enumerate() {
             let memory = MemoryConsumer::new(format!("keys of the rule `{}`", rule.name));
             let memory = memory.register(pool);
-            list.extend(compiler.check(rule, referred.get(&at), memory)?);
+            list.extend(compiler.check(rule, referred.get(&at), &memory)?);
         }
         Ok(Self {
             list,
@@ -233,11 +232,12 @@ impl Check {
             tally.checked += rows as u64;
             return Ok(());
         };
-        let violating = match &self.test {
+        let mut violating = match &self.test {
             Test::NotNull => {
                 tally.checked += rows as u64;
                 if let Some(nulls) = nulls {
-                    self.violated(batch, &!nulls.inner(), tally);
+                    let rows: Vec<_> = (0..rows).filter(|row| nulls.is_null(*row)).collect();
+                    self.violated(batch, &rows, tally);
                 }
                 return Ok(());
             }
@@ -247,7 +247,7 @@ impl Check {
                 return tally.came_again(&columns, &self.names, &again);
             }
             Test::Freshness(newest) => {
-                newest.look(first, &mut tally.newest);
+                Found::look(first, &mut tally.newest);
                 tally.checked += values as u64;
                 return Ok(());
             }
@@ -256,21 +256,19 @@ impl Check {
             Test::RowCount(..) => return Ok(()),
         };
         tally.checked += values as u64;
-        let violating = nulls.map_or(violating.clone(), |nulls| &violating & nulls.inner());
+        if let Some(nulls) = nulls {
+            violating.retain(|row| nulls.is_valid(*row));
+        }
         self.violated(batch, &violating, tally);
         Ok(())
     }
 
     /// Counts the rows that violate the rule, and keeps the first of them.
-    fn violated(&self, batch: &RecordBatch, rows: &BooleanBuffer, tally: &mut Tally) {
-        let count = rows.count_set_bits() as u64;
-        if count == 0 {
-            return;
-        }
-        tally.violations += count;
+    fn violated(&self, batch: &RecordBatch, rows: &[usize], tally: &mut Tally) {
+        tally.violations += rows.len() as u64;
         let wanted = sample::ROWS_MAX.saturating_sub(tally.sample.len());
-        let shown = rows.set_indices().take(wanted);
-        let shown = shown.map(|row| sample::row(batch, row, &self.columns));
+        let shown = rows.iter().take(wanted);
+        let shown = shown.map(|row| sample::row(batch, *row, &self.columns));
         tally.sample.extend(shown);
     }
 

@@ -48,24 +48,6 @@ impl Newest {
         })
     }
 
-    /// The newer of the newest value of a column and of what was found before.
-    pub(super) fn look(&self, column: &ArrayRef, before: &mut Option<Found>) {
-        let nulls = column.logical_nulls();
-        let is_value = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-        let values = words(column).unwrap_or_default().into_iter().enumerate();
-        let newest = values
-            .filter(|(row, _)| is_value(*row))
-            .max_by_key(|(_, value)| *value as i64);
-        let Some((row, value)) = newest else {
-            return;
-        };
-        let units = value as i64;
-        if before.as_ref().is_none_or(|before| before.units < units) {
-            let shown = sample::value(column, row);
-            *before = Some(Found { units, shown });
-        }
-    }
-
     /// Whether what was found is new enough; nothing is not.
     pub(super) fn is_met(&self, found: Option<&Found>) -> bool {
         found.is_some_and(|found| i128::from(found.units) * self.unit_nanos >= self.wanted_nanos)
@@ -73,6 +55,24 @@ impl Newest {
 }
 
 impl Found {
+    /// The newer of the newest value of a column and of what was found before.
+    pub(super) fn look(column: &ArrayRef, before: &mut Option<Self>) {
+        let nulls = column.logical_nulls();
+        let is_value = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+        let values = words(column).unwrap_or_default().into_iter().enumerate();
+        let newest = values
+            .filter(|(row, _)| is_value(*row))
+            .max_by_key(|(_, value)| value.cast_signed());
+        let Some((row, value)) = newest else {
+            return;
+        };
+        let units = value.cast_signed();
+        if before.as_ref().is_none_or(|before| before.units < units) {
+            let shown = sample::value(column, row);
+            *before = Some(Self { units, shown });
+        }
+    }
+
     /// The newer of two.
     pub(super) fn newer(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         [one, other]

@@ -17,21 +17,26 @@ pub(super) const fn is_text(ty: &DataType) -> bool {
     )
 }
 
-/// A number for each text of a column, the same for the same texts and, as good as surely, for them alone; longer ones
-/// are put through `hash`. None where the column has no texts. That of a null means nothing.
-pub(super) fn numbers(column: &ArrayRef, hash: impl Fn(&str) -> u128) -> Option<Vec<u128>> {
-    Some(match column.data_type() {
-        DataType::Utf8 => plain(column.as_string::<i32>(), hash),
-        DataType::LargeUtf8 => plain(column.as_string::<i64>(), hash),
+/// Visits each text of a column as a number that is the same for the same texts and, as good as surely, for them alone;
+/// longer ones are put through `hash`. That of a null means nothing. False, without a visit, where there are no texts.
+pub(super) fn each(
+    column: &ArrayRef,
+    hash: impl Fn(&str) -> u128,
+    mut visit: impl FnMut(usize, u128),
+) -> bool {
+    match column.data_type() {
+        DataType::Utf8 => plain(column.as_string::<i32>(), hash, visit),
+        DataType::LargeUtf8 => plain(column.as_string::<i64>(), hash, visit),
         DataType::Utf8View => {
-            let number = |text: Option<&str>| {
+            for (row, text) in column.as_string_view().iter().enumerate() {
                 let text = text.unwrap_or_default();
-                short(text.as_bytes(), 0, text.len()).unwrap_or_else(|| hash(text) | LONG)
-            };
-            column.as_string_view().iter().map(number).collect()
+                let number = short(text.as_bytes(), 0, text.len());
+                visit(row, number.unwrap_or_else(|| hash(text) | LONG));
+            }
         }
-        _ => return None,
-    })
+        _ => return false,
+    }
+    true
 }
 
 /// The text of a row; empty where there is none.
@@ -47,16 +52,16 @@ pub(super) fn text(column: &ArrayRef, row: usize) -> &str {
 fn plain<O: OffsetSizeTrait>(
     texts: &GenericStringArray<O>,
     hash: impl Fn(&str) -> u128,
-) -> Vec<u128> {
+    mut visit: impl FnMut(usize, u128),
+) {
     let bytes = texts.value_data();
     let mut ends = texts.value_offsets().iter().map(|offset| offset.as_usize());
     let mut from = ends.next().unwrap_or_default();
-    let number = |(row, to)| {
+    for (row, to) in ends.enumerate() {
         let number = short(bytes, from, to);
+        visit(row, number.unwrap_or_else(|| hash(texts.value(row)) | LONG));
         from = to;
-        number.unwrap_or_else(|| hash(texts.value(row)) | LONG)
-    };
-    ends.enumerate().map(number).collect()
+    }
 }
 
 /// A short text and its length.
@@ -64,15 +69,14 @@ fn short(bytes: &[u8], from: usize, to: usize) -> Option<u128> {
     let length = to
         .checked_sub(from)
         .filter(|length| *length <= SHORT_BYTES)?;
-    let number = match bytes.get(from..from + 16) {
+    let number = if let Some(wide) = bytes.get(from..from + 16) {
         // What stands behind the text is cut off.
-        Some(wide) => u128::from_le_bytes(wide.try_into().ok()?) & ((1 << (8 * length)) - 1),
-        None => {
-            let mut wide = [0; 16];
-            wide.get_mut(..length)?
-                .copy_from_slice(bytes.get(from..to)?);
-            u128::from_le_bytes(wide)
-        }
+        u128::from_le_bytes(wide.try_into().ok()?) & ((1 << (8 * length)) - 1)
+    } else {
+        let mut wide = [0; 16];
+        let text = bytes.get(from..to)?;
+        wide.get_mut(..length)?.copy_from_slice(text);
+        u128::from_le_bytes(wide)
     };
     Some(number | (length as u128) << 120)
 }

@@ -72,7 +72,7 @@ fn a_type_may_become_narrower_or_wider_but_not_another() {
     let stamp = |unit| DataType::Timestamp(unit, None);
     for (one, other) in [
         (Int64, Float64),
-        (Int64, UInt32),
+        (Int32, UInt32),
         (Int64, Utf8),
         (Decimal128(10, 2), Decimal128(10, 4)),
         (stamp(TimeUnit::Millisecond), stamp(TimeUnit::Microsecond)),

@@ -7,7 +7,7 @@ use regex::Regex;
 use super::{
     Allowance, Compatibility, Contract, ExpectedSchema, Rule, RuleKind, Rules, Severity, Written,
 };
-use crate::spec::document::{Entry, Fields, Kind, Node, Problems};
+use crate::spec::document::{Fields, Kind, Node, Problems};
 use crate::spec::input::{self, read_uri};
 use crate::spec::quantity::{clip, parse_duration};
 use crate::spec::schema;
@@ -70,13 +70,10 @@ const VALUES_MAX: usize = 10_000;
 /// Characters of a rule's name.
 const NAME_CHARS_MAX: usize = 128;
 
-/// Reads what is expected of columns, if anything is.
-pub(in crate::spec) fn contract(fields: &Fields<'_>, base: &Uri) -> Option<Option<Contract>> {
-    let problems = fields.problems;
-    let Some(Entry { span, value, .. }) = fields.entry("contract") else {
-        return Some(None);
-    };
-    let fields = Fields::new(value, span, "the contract", &CONTRACT_KEYS, problems)?;
+/// Reads what is expected of columns.
+pub(in crate::spec) fn contract(node: &Node, base: &Uri, problems: &Problems) -> Option<Contract> {
+    let what = "the contract";
+    let fields = Fields::new(node, &node.span, what, &CONTRACT_KEYS, problems)?;
     let compatibility = fields.or("compatibility", Compatibility::default(), |node| {
         node.choice(&COMPATIBILITIES, problems)
     });
@@ -93,10 +90,10 @@ pub(in crate::spec) fn contract(fields: &Fields<'_>, base: &Uri) -> Option<Optio
             None
         }
     };
-    Some(Some(Contract {
+    Some(Contract {
         schema: schema?,
         compatibility: compatibility?,
-    }))
+    })
 }
 
 /// Reads the rules of an output, if there are any.
