@@ -48,10 +48,8 @@ impl Bounds {
         let max = bound(self.max.as_ref(), f64::INFINITY);
         let values = column.as_primitive::<Float64Type>().values();
         // Without an end before the last value, so that several are compared at once.
-        let are_inside = values
-            .iter()
-            .fold(true, |all, value| all & (*value >= min) & (*value <= max));
-        if are_inside {
+        let is_outside = |value: &f64| u8::from(!(min..=max).contains(value));
+        if values.iter().map(is_outside).fold(0, |any, one| any | one) == 0 {
             return Vec::new();
         }
         let rows = values.iter().enumerate();

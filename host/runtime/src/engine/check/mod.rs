@@ -246,7 +246,7 @@ impl Check {
                 tally.checked += values as u64;
                 return tally.came_again(&columns, &self.names, &again);
             }
-            Test::Freshness(newest) => {
+            Test::Freshness(_) => {
                 Found::look(first, &mut tally.newest);
                 tally.checked += values as u64;
                 return Ok(());
