@@ -21,6 +21,7 @@ Exit codes:
     7  limit      a limit was reached
     8  policy     a policy refused the access
     9  storage    storage failed or refused
+   10  contract   columns or rows are not what the application says
   130  cancelled  the run was cancelled";
 
 /// The result of a command.
@@ -204,9 +205,11 @@ mod tests {
 
     #[test]
     fn every_kind_is_listed_with_its_exit_code() {
-        use ErrorKind::{Cancelled, Guest, Input, Internal, Limit, Plugin, Policy, Storage, Trap};
+        use ErrorKind::{
+            Cancelled, Contract, Guest, Input, Internal, Limit, Plugin, Policy, Storage, Trap,
+        };
         for kind in [
-            Internal, Input, Plugin, Guest, Trap, Limit, Policy, Storage, Cancelled,
+            Internal, Input, Plugin, Guest, Trap, Limit, Policy, Storage, Contract, Cancelled,
         ] {
             let listed = EXIT_CODES.lines().any(|line| {
                 let mut words = line.split_whitespace();

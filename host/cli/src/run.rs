@@ -217,6 +217,7 @@ fn execute(
         audit: audit.map_or_else(|| Arc::new(Unaudited) as Arc<dyn Audit>, Audited::log),
         environment: place::environment(),
         sandbox,
+        started: SystemTime::now(),
         threads: arguments.threads,
         explain: arguments.explain,
         profile,

@@ -42,6 +42,7 @@ pub(crate) fn print(summary: &Summary, output: &str, audit_hash: Option<String>)
     // Writing to a string does not fail.
     let _ = figures(summary, &mut text);
     let _ = bad_rows(summary, output, &mut text);
+    let _ = checks(summary, &mut text);
     let _ = files(summary, output, &mut text);
     if let Some(hash) = audit_hash {
         let _ = writeln!(text, "  audit   ends with {hash}");
@@ -68,16 +69,7 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
         summary.run_id
     )?;
     if summary.skipped {
-        return match summary.version {
-            Some(version) => writeln!(
-                text,
-                "  skipped: this run committed version {version} before"
-            ),
-            None => writeln!(
-                text,
-                "  skipped: the output is there, and `mode = \"ignore\"` leaves it as it is"
-            ),
-        };
+        return skipped(summary.version, text);
     }
     writeln!(
         text,
@@ -128,6 +120,19 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
             DecimalBytes(process)
         ),
         None => writeln!(text, "  memory  {pool} accounted at most"),
+    }
+}
+
+fn skipped(version: Option<u64>, text: &mut String) -> std::fmt::Result {
+    match version {
+        Some(version) => writeln!(
+            text,
+            "  skipped: this run committed version {version} before"
+        ),
+        None => writeln!(
+            text,
+            "  skipped: the output is there, and `mode = \"ignore\"` leaves it as it is"
+        ),
     }
 }
 
@@ -220,6 +225,29 @@ fn unreadable(bad: &BadRowsSummary, text: &mut String) -> std::fmt::Result {
         0 => Ok(()),
         more => writeln!(text, "          and {} more", HumanCount(more)),
     }
+}
+
+fn checks(summary: &Summary, text: &mut String) -> std::fmt::Result {
+    let all = summary.checks.len();
+    if all == 0 {
+        return Ok(());
+    }
+    let broken = summary.checks.iter().filter(|check| check.violations > 0);
+    let broken: Vec<_> = broken.collect();
+    let warned = broken.iter().filter(|check| !check.passed).count();
+    writeln!(
+        text,
+        "  rules   {} of {all} hold, {warned} warned",
+        all - warned
+    )?;
+    for check in broken {
+        let word = if check.passed { "allowed" } else { "warned" };
+        writeln!(text, "          {word}: {}", printable(&check.told()))?;
+        for row in &check.sample {
+            writeln!(text, "            {}", printable(&row.to_string()))?;
+        }
+    }
+    Ok(())
 }
 
 fn files(summary: &Summary, output: &str, text: &mut String) -> std::fmt::Result {

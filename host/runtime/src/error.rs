@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Storage,
     /// Somebody else wrote to the output meanwhile.
     Conflict,
+    /// Columns or rows are not what the application says that they are.
+    Contract,
     /// The run was cancelled.
     Cancelled,
     /// A bug in Sluicegate.
@@ -44,6 +46,7 @@ impl ErrorKind {
             Self::Policy => "policy",
             Self::Storage => "storage",
             Self::Conflict => "conflict",
+            Self::Contract => "contract",
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
@@ -64,6 +67,7 @@ impl ErrorKind {
             Self::Policy => 8,
             Self::Storage => 9,
             Self::Conflict => 11,
+            Self::Contract => 10,
             Self::Cancelled => 130,
         }
     }

@@ -28,6 +28,8 @@ pub struct Limits {
     pub batch_tries: u64,
     /// Such calls of all batches of the run.
     pub tries: u64,
+    /// Keys that each rule on the output may remember: those that have to be unique, or that others refer to.
+    pub rule_keys: u64,
     /// What compiling a component is held to.
     pub compile: CompileLimits,
     /// What each guest instance is held to.
@@ -51,6 +53,8 @@ impl Default for Limits {
             batch_tries: 256,
             // Each has an instance of its own, which for an interpreter takes 20 ms.
             tries: 10_000,
+            // Of texts, three hundred MiB; of consecutive numbers, five.
+            rule_keys: 10_000_000,
             compile: CompileLimits::default(),
             guest: GuestLimits::default(),
             http: HttpLimits::default(),

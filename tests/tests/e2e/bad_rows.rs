@@ -168,7 +168,7 @@ fn without_bad_rows_nothing_is_written_beside_the_output() {
     application(&project, "rows.csv", QUARANTINE, QUARANTINE, "");
     let summary = summary(&project.run(&["--json"]).out);
     assert!(summary["quarantine"].is_null());
-    assert!(!project.path("out/_sluice").exists());
+    assert!(!project.path("out/_sluice/quarantine").exists());
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod bad_rows;
 mod changes;
 mod commits;
 mod compile;
+mod contracts;
 mod dns;
 mod documents;
 mod exactness;

@@ -255,7 +255,7 @@ impl Project {
         let mut names = self.names();
         // Those of earlier versions are not what is current.
         names.retain(|name| name.starts_with(folder) && name.ends_with(".parquet"));
-        names.retain(|name| !name.contains("/_sluice/"));
+        names.retain(|name| folder.contains("_sluice") || !name.contains("/_sluice/"));
         assert!(
             !names.is_empty(),
             "no Parquet file under `{folder}`: {:?}",

@@ -179,7 +179,10 @@ async fn answer(
     if let Fate::Lost = fate {
         return Err("lost".into());
     }
-    let answer = service.call(request.map(s3s::Body::from)).await;
+    // A server ends what it began, whether or not somebody waits for it.
+    let service = service.clone();
+    let request = request.map(s3s::Body::from);
+    let answer = tokio::spawn(async move { service.call(request).await }).await?;
     if let Fate::Unanswered = fate {
         return Err("unanswered".into());
     }

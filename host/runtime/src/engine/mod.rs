@@ -4,6 +4,7 @@
 //! and metrics are DataFusion's; written here are the node that runs a transform, the places where a text
 //! file may be cut, and the files of the output.
 
+mod check;
 mod error;
 mod memory;
 mod plan;
@@ -14,18 +15,21 @@ mod transform;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
+use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::TableProvider;
-use datafusion::common::TableReference;
+use datafusion::common::{Column, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::logical_expr::{Extension, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, Extension, LogicalPlanBuilder};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::prelude::SessionConfig;
 
+pub use self::check::Checked;
 use self::error::from_datafusion;
 use self::memory::{GuestMemory, PeakPool};
 use self::quarantine::Kind;
@@ -36,12 +40,13 @@ use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;
 use crate::sandbox::{Access, InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
 use crate::schedule::Workers;
-use crate::spec::{Input, InputFormat, Step};
+use crate::spec::{Input, InputFormat, Problems, Rules, Step};
 
+pub(crate) use self::check::{Checks, referred, scorecard};
 pub(crate) use self::plan::{Planned, StepFigures};
 pub(crate) use self::quarantine::{BadFigures, Clean, Kind as BadKind, Quarantine};
 pub(crate) use self::scan::{ColumnMask, Files, HashKey};
-pub(crate) use self::sink::{Sink, WrittenFile};
+pub(crate) use self::sink::{Sink, WrittenFile, file_beside};
 pub(crate) use datafusion::logical_expr::LogicalPlan;
 
 /// What Hive and Spark write in a path for a null.
@@ -161,6 +166,28 @@ impl Engine {
     /// What the run leaves out.
     pub(crate) const fn quarantine(&self) -> &Quarantine {
         &self.quarantine
+    }
+
+    /// Compiles the rules on rows of a plan; see [`Checks::new`].
+    pub(crate) fn checks(
+        &self,
+        rules: &Rules,
+        schema: &Schema,
+        (referred, started): (&BTreeMap<usize, Field>, SystemTime),
+        problems: &Problems,
+    ) -> Result<Checks> {
+        let pool: Arc<dyn MemoryPool> = Arc::clone(&self.pool) as _;
+        let context = (started, self.limits.rule_keys, &pool);
+        Checks::new(rules, schema, referred, context, problems)
+    }
+
+    /// A plan of one column of another.
+    pub(crate) fn column(plan: LogicalPlan, name: &str) -> Result<LogicalPlan> {
+        let column = Expr::Column(Column::new_unqualified(name));
+        LogicalPlanBuilder::from(plan)
+            .project([column])
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)
     }
 
     /// The most memory that the run's pool held at once, in bytes.

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use object_store::ObjectMeta;
 use serde::Serialize;
 
 use super::first_rows;
@@ -15,12 +14,12 @@ use crate::error::{Error, Result, ResultExt};
 use crate::limits::Limits;
 use crate::policy::Guard;
 use crate::spec::{
-    Compression, Input, InputFormat, Mode, Output, OutputFormat, ParquetOutput, Partitions,
+    Compression, Input, InputFormat, Mode, Output, OutputFormat, ParquetOutput, Partitions, Rules,
     SchemaColumn, Scheme, Source, Uri,
 };
 use crate::storage::{
-    Beginning, FinishedFile, Intent, Meter, Past, Place, Repaired, Snapshot, Staging, Stores,
-    repair, rollback, snapshot,
+    Beginning, FinishedFile, Intent, Meter, ObjectMeta, Past, Place, Repaired, Snapshot, Staging,
+    Stores, repair, rollback, snapshot,
 };
 
 /// Rows of a row group of merged files: what readers are tuned for.
@@ -238,6 +237,8 @@ impl Dataset {
                 keep_versions: 1,
                 partition_by: Vec::new(),
                 target_file_bytes: target_bytes,
+                contract: None,
+                rules: Rules::default(),
             },
             folder: if folder.is_empty() {
                 String::new()
@@ -250,6 +251,7 @@ impl Dataset {
             bytes_max: u64::MAX,
             bytes: Arc::default(),
             rows: Arc::default(),
+            checks: None,
         };
         let mut finished = Vec::new();
         for partition in 0..plan.partitions() {

@@ -8,12 +8,15 @@ use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 
 use super::access::{self, Reach, Vault};
+use super::contract::scorecard_file;
 use super::held::Held;
 use super::masks::{Folders, Masks};
 use super::open::{files_of, with_schema};
 use super::summary::{BadRowsSummary, FileSummary, StepSummary, Summary};
 use super::{Options, needs, plugin_bytes, threads};
-use crate::engine::{Clean, Engine, LogicalPlan, Planned, Quarantine, Sink, Watch, WrittenFile};
+use crate::engine::{
+    Checked, Checks, Clean, Engine, LogicalPlan, Planned, Quarantine, Sink, Watch, WrittenFile,
+};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
@@ -31,15 +34,15 @@ const BEAT: Duration = Duration::from_millis(50);
 
 /// A run.
 pub(super) struct Execution {
-    application: Application,
-    options: Options,
-    engine: Engine,
+    pub(super) application: Application,
+    pub(super) options: Options,
+    pub(super) engine: Engine,
     sandbox: Sandbox,
-    guard: Guard,
+    pub(super) guard: Guard,
     /// Policies that may come to decide in place of those that do.
     changes: Mutex<Option<Receiver<Policies>>>,
-    held: Arc<Held>,
-    stores: Stores,
+    pub(super) held: Arc<Held>,
+    pub(super) stores: Stores,
     /// What transforms write beside the output.
     side: Arc<SideObjects>,
     /// Bytes of the output and of what transforms write beside it.
@@ -57,6 +60,9 @@ struct Written {
     files: Vec<WrittenFile>,
     /// The bad rows, if there are some.
     quarantine: Option<WrittenFile>,
+    /// What the rules on the output found, if there are any.
+    scorecard: Option<WrittenFile>,
+    checks: Vec<Checked>,
     plan: Planned,
 }
 
@@ -106,7 +112,7 @@ impl Execution {
         check_overlap(&self.application.inputs, &self.application.output)?;
         let prepared = self.within_limits(self.prepare()).await;
         self.stop.store(prepared.is_err(), Ordering::Relaxed);
-        let (plan, beginning) = prepared?;
+        let (plan, checks, beginning) = prepared?;
         let staging = match beginning {
             Beginning::Ready(staging) => Arc::from(staging),
             Beginning::Committed(past) => return Ok(self.nothing_done(&plan, Some(past.version))),
@@ -114,7 +120,7 @@ impl Execution {
         };
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);
-        let outcome = self.write(plan, Arc::clone(&staging)).await;
+        let outcome = self.write(plan, checks, Arc::clone(&staging)).await;
         let written = match outcome {
             Ok(written) => written,
             Err(error) => {
@@ -127,9 +133,10 @@ impl Execution {
     }
 
     /// A plan that is ready to execute, and a place that is ready for its files.
-    async fn prepare(&self) -> Result<(Planned, Beginning)> {
+    async fn prepare(&self) -> Result<(Planned, Option<Checks>, Beginning)> {
         let logical = self.plan().await?;
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
+        let checks = self.checks(&plan).await?;
         let output = &self.application.output;
         let preparing = || format!("prepare the output `{}`", output.uri);
         let place = self
@@ -144,7 +151,7 @@ impl Execution {
             time: self.application.limits.wall_time,
         };
         let beginning = Staging::begin(&place, intent).await;
-        Ok((plan, beginning.with_context(preparing)?))
+        Ok((plan, checks, beginning.with_context(preparing)?))
     }
 
     /// Asks for what the commit will do, so that it is not refused after all the work.
@@ -162,10 +169,14 @@ impl Execution {
         );
         self.guard
             .grant::<act::ObjectCreate>(named(part)?, Context::default())?;
-        if self.application.keeps_bad_rows() {
-            let bad = Quarantine::file(&self.options.run_id);
+        let run = &self.options.run_id;
+        let bad = self.application.keeps_bad_rows();
+        let bad = bad.then(|| Quarantine::file(run));
+        let checks = !self.application.output.rules.list().is_empty();
+        let checks = checks.then(|| scorecard_file(run));
+        for beside in bad.into_iter().chain(checks) {
             self.guard
-                .grant::<act::ObjectCreate>(named(bad)?, Context::default())?;
+                .grant::<act::ObjectCreate>(named(beside)?, Context::default())?;
         }
         if !output.mode.takes_existing() {
             return Ok(());
@@ -268,7 +279,8 @@ impl Execution {
             .map(|(input, masks)| {
                 input.scan(&masks.ready(application, guard, &self.held, &vault)?)
             })
-            .collect::<Result<_>>()?;
+            .collect::<Result<Vec<_>>>()?;
+        self.compare_inputs(&masked).await?;
         Ok((masked, Arc::new(vault)))
     }
 
@@ -278,7 +290,12 @@ impl Execution {
     }
 
     /// Executes all partitions side by side into staged files.
-    async fn write(&self, plan: Planned, staging: Arc<Staging>) -> Result<Written> {
+    async fn write(
+        &self,
+        plan: Planned,
+        checks: Option<Checks>,
+        staging: Arc<Staging>,
+    ) -> Result<Written> {
         let rows_out = Arc::new(AtomicU64::new(0));
         let sink = Arc::new(Sink {
             output: self.application.output.clone(),
@@ -289,6 +306,7 @@ impl Execution {
             bytes_max: self.application.limits.output_bytes,
             bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
+            checks,
         });
         let quarantine = self.engine.quarantine();
         quarantine.begin(Arc::clone(&sink), self.clean()).await;
@@ -309,9 +327,12 @@ impl Execution {
         if files.is_empty() {
             files = sink.write_empty().await?;
         }
+        let (checks, scorecard) = self.conclude(&sink).await?;
         Ok(Written {
             files,
             quarantine: quarantine.end().await?,
+            scorecard,
+            checks,
             plan,
         })
     }
@@ -410,12 +431,14 @@ impl Execution {
             file.rows = Some(rows);
             finished.push(file);
         }
-        let quarantine = written.quarantine.map(|WrittenFile { mut file, rows }| {
+        let quarantine = written.quarantine.as_ref();
+        let quarantine = quarantine.map(|written| written.file.path.clone());
+        for WrittenFile { mut file, rows } in
+            written.quarantine.into_iter().chain(written.scorecard)
+        {
             file.rows = Some(rows);
-            let path = file.path.clone();
             finished.push(file);
-            path
-        });
+        }
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
         if let Err(error) = self.follow() {
@@ -431,6 +454,7 @@ impl Execution {
         Ok(Summary {
             version: Some(committed.version.version),
             quarantine,
+            checks: written.checks,
             ..self.summary(files, rows_out, &written.plan)
         })
     }
@@ -491,6 +515,7 @@ impl Execution {
             peak_memory: self.engine.peak_memory(),
             steps,
             files,
+            checks: Vec::new(),
             logs: self.options.progress.take_logs(),
             explain: self.options.explain.then(|| plan.explain()),
         }

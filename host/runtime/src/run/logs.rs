@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::thread;
 
+use serde_json::Value;
+
 use super::LogLine;
 use super::access::Redactor;
 use crate::error::{Error, Result};
@@ -72,6 +74,15 @@ impl Logs {
     /// A text without secrets.
     pub(super) fn clean<'a>(&self, text: &'a str) -> Cow<'a, str> {
         self.redactor().clean(text)
+    }
+
+    /// A value without secrets.
+    pub(super) fn clean_json(&self, value: &Value) -> Value {
+        let text = value.to_string();
+        match self.clean(&text) {
+            Cow::Borrowed(_) => value.clone(),
+            Cow::Owned(clean) => serde_json::from_str(&clean).unwrap_or(Value::String(clean)),
+        }
     }
 
     pub(super) fn take(&self) -> Vec<LogLine> {

@@ -63,6 +63,11 @@ impl Folders {
 }
 
 impl Masks {
+    /// Whether all columns are as they are.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Asks about each column in each folder; what is masked in one is masked in all.
     ///
     /// # Errors

@@ -3,7 +3,9 @@
 mod access;
 mod alone;
 mod check;
+mod contract;
 mod dataset;
+mod drift;
 mod execute;
 mod held;
 mod logs;
@@ -17,6 +19,7 @@ mod summary;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use arrow::array::RecordBatch;
 use futures::TryStreamExt;
@@ -33,7 +36,7 @@ use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
-pub use crate::engine::RejectedRow;
+pub use crate::engine::{Checked, RejectedRow};
 pub use alone::reach;
 pub use check::{Check, CheckedNeed, Fix, check};
 pub use dataset::{Compacted, Dataset, History};
@@ -62,6 +65,8 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// How plugins are compiled and kept; the limits are those of the application.
     pub sandbox: SandboxConfig,
+    /// When the run starts, for rules on how old rows may be.
+    pub started: SystemTime,
     /// Threads for guests and partitions; zero takes one per core.
     pub threads: usize,
     /// Whether the summary carries the executed plan with its metrics.
@@ -87,6 +92,7 @@ impl Options {
             audit: Arc::new(Unaudited),
             environment: BTreeMap::new(),
             sandbox,
+            started: SystemTime::now(),
             threads: 0,
             explain: false,
             profile: None,

@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::policy::{Action, Context, Need, Resource};
 use crate::spec::{
-    Application, HttpRule, Input, InputFormat, Mode, Numbers, ObjectAction, SchemaSource,
-    SecretSource, Step, Uri, WallClock,
+    Application, Contract, ExpectedSchema, HttpRule, Input, InputFormat, Mode, Numbers,
+    ObjectAction, RuleKind, SchemaSource, SecretSource, Step, Uri, WallClock,
 };
 
 /// What reads a folder, and what reads one object of it.
@@ -40,7 +40,14 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
             ..Need::one(Action::SecretUse, secret, "masks of columns")
         });
     }
-    needs.output(&application.output.uri, application.output.mode)?;
+    let output = &application.output;
+    needs.contract(output.contract.as_ref(), "contract of the output")?;
+    for rule in output.rules.list() {
+        if let RuleKind::References { to, .. } = &rule.kind {
+            needs.input(to)?;
+        }
+    }
+    needs.output(&output.uri, output.mode)?;
     let log = Resource::parse("log:run", Action::LogWrite)?;
     // Messages that are refused are dropped, and the run goes on.
     needs.list.push(Need {
@@ -71,6 +78,7 @@ impl Needs<'_> {
                 need.optional = !is_folder;
             }
         }
+        self.contract(input.contract.as_ref(), &format!("contract of {why}"))?;
         let source = match &input.format {
             InputFormat::Csv(options) => &options.schema,
             InputFormat::Json(options) => &options.schema,
@@ -80,6 +88,13 @@ impl Needs<'_> {
             self.file(uri, &format!("schema of input {}", input.name))?;
         }
         Ok(())
+    }
+
+    fn contract(&mut self, contract: Option<&Contract>, why: &str) -> Result<()> {
+        match contract.map(|contract| &contract.schema) {
+            Some(ExpectedSchema::File(uri)) => self.file(uri, why),
+            _ => Ok(()),
+        }
     }
 
     fn step(&mut self, step: &Step) -> Result<()> {

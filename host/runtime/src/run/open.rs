@@ -1,5 +1,6 @@
 //! Finds the files of an input and reads small files whole.
 
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 
 use crate::engine::Files;
@@ -48,21 +49,26 @@ pub(super) async fn with_schema(
         InputFormat::Parquet | InputFormat::Arrow => return Ok(input),
     };
     if let SchemaSource::File(uri) = source {
-        let bytes = read_file(stores, uri, SCHEMA_BYTES_MAX).await;
-        let bytes = bytes.with_context(|| format!("read the schema of input `{}`", input.name))?;
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| Error::input(format!("the schema file `{uri}` is not UTF-8")))?;
-        let schema = parse_schema(text, &uri.to_string());
-        let schema = schema.map_err(|error| {
-            if !discreet {
-                return error;
-            }
-            Error::input(format!("`{uri}` is no schema file"))
-                .hint("what is wrong with it is not shown, as policies mask columns of data")
-        });
+        let schema = schema_of(stores, uri, discreet).await;
+        let schema = schema.with_context(|| format!("read the schema of input `{}`", input.name));
         *source = SchemaSource::Explicit(schema?);
     }
     Ok(input)
+}
+
+/// The schema that stands in the file `uri`; `discreet` as in [`with_schema`].
+pub(super) async fn schema_of(stores: &Stores, uri: &Uri, discreet: bool) -> Result<SchemaRef> {
+    let bytes = read_file(stores, uri, SCHEMA_BYTES_MAX).await?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Error::input(format!("the schema file `{uri}` is not UTF-8")))?;
+    let schema = parse_schema(text, &uri.to_string());
+    schema.map_err(|error| {
+        if !discreet {
+            return error;
+        }
+        Error::input(format!("`{uri}` is no schema file"))
+            .hint("what is wrong with it is not shown, as policies mask columns of data")
+    })
 }
 
 /// The content of a file of at most `bytes_max` bytes.

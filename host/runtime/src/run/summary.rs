@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::engine::{BadFigures, BadKind, RejectedRow, StepFigures};
+use crate::engine::{BadFigures, BadKind, Checked, RejectedRow, StepFigures};
 
 /// The figures of a finished run. Times are in seconds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -39,6 +39,8 @@ pub struct Summary {
     pub steps: Vec<StepSummary>,
     /// The files of the output, in order.
     pub files: Vec<FileSummary>,
+    /// What the rules on the output found, in the order of the application file.
+    pub checks: Vec<Checked>,
     /// Messages of the transforms, oldest first, up to the log limit.
     pub logs: Vec<LogLine>,
     /// The executed plan with its metrics, if it was asked for.

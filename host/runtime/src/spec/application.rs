@@ -6,6 +6,7 @@ use arrow::datatypes::{Field, SchemaRef};
 
 use super::access::{SecretSource, StepAccess};
 use super::bad_rows::BadRows;
+use super::contract::{Contract, Rules};
 use super::parameter::Value;
 use super::uri::Uri;
 use crate::limits::Limits;
@@ -56,6 +57,8 @@ pub struct Input {
     pub partitions: Partitions,
     /// What becomes of rows that cannot be read.
     pub bad_rows: BadRows,
+    /// What is expected of its columns, as the run sees them, if anything is.
+    pub contract: Option<Contract>,
 }
 
 /// How an input's bytes become rows.
@@ -237,6 +240,20 @@ pub struct Output {
     pub partition_by: Vec<String>,
     /// A file that is at least this big is finished and another begun.
     pub target_file_bytes: u64,
+    /// What is expected of its columns, if anything is.
+    pub contract: Option<Contract>,
+    /// What is expected of its rows.
+    pub rules: Rules,
+}
+
+impl Output {
+    /// The same, whose rules stand in the file `origin` with this text.
+    pub(super) fn in_file(self, origin: &str, text: &str) -> Self {
+        Self {
+            rules: self.rules.in_file(origin, text),
+            ..self
+        }
+    }
 }
 
 /// How rows become bytes.

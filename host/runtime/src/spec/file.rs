@@ -276,7 +276,7 @@ impl ApplicationFile {
             secrets: read_secrets?,
             inputs: read_inputs.into_iter().collect::<Option<_>>()?,
             steps: read_steps.into_iter().collect::<Option<_>>()?,
-            output: output?,
+            output: output.map(|output| output.in_file(&self.origin, &self.text))?,
             limits: limits?,
         };
         refuse_idle(&application, inputs, steps, problems);

@@ -42,6 +42,7 @@ impl Input {
             format,
             partitions: Partitions::Auto,
             bad_rows: BadRows::default(),
+            contract: None,
         })
     }
 }

@@ -4,11 +4,12 @@ use super::application::{
     Compression, CsvOptions, Input, InputFormat, JsonOptions, Partitions, SchemaSource,
 };
 use super::bad_rows;
+use super::contract;
 use super::document::{Entry, Fields, Kind, Problems};
 use super::schema;
 use super::uri::Uri;
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "uri",
     "format",
     "header",
@@ -23,6 +24,7 @@ const KEYS: [&str; 18] = [
     "schema_file",
     "infer_rows",
     "partitions",
+    "contract",
     "description",
     bad_rows::KEYS[0],
     bad_rows::KEYS[1],
@@ -116,6 +118,9 @@ pub(super) fn read(entry: &Entry, base: &Uri, problems: &Problems) -> Option<Inp
     let text = read_text(&fields, &name, base);
     let partitions = read_partitions(&fields);
     let bad_rows = bad_rows::read(&fields);
+    let contract = fields.or("contract", None, |node| {
+        contract::read::contract(node, base, problems).map(Some)
+    });
     let format = match format? {
         Format::Csv => InputFormat::Csv(csv?),
         json @ (Format::Json | Format::Ndjson) => {
@@ -147,6 +152,7 @@ pub(super) fn read(entry: &Entry, base: &Uri, problems: &Problems) -> Option<Inp
         format,
         partitions: partitions?,
         bad_rows: bad_rows?,
+        contract: contract?,
     })
 }
 

@@ -8,6 +8,7 @@
 mod access;
 mod application;
 mod bad_rows;
+mod contract;
 mod document;
 mod file;
 mod fixture;
@@ -33,6 +34,9 @@ pub use application::{
     OutputFormat, ParquetOutput, Partitions, SchemaSource, SortKey, Source, Step,
 };
 pub use bad_rows::{BadRows, OnError, Share};
+pub use contract::{
+    Allowance, Compatibility, Contract, ExpectedSchema, Rule, RuleKind, Rules, Severity, Written,
+};
 pub use file::ApplicationFile;
 pub use fixture::{CannedAnswer, FixtureAccess};
 pub use limit_keys::{limit_names, set_limit};
@@ -45,6 +49,7 @@ pub use uri::{Scheme, Uri};
 
 pub(crate) use document::{Entry, Fields, Kind, Node, Problems, parse as parse_document};
 pub(crate) use quantity::clip;
+pub(crate) use schema::type_text;
 
 #[cfg(test)]
 mod tests;

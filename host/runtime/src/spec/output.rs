@@ -3,13 +3,14 @@
 use super::application::{
     Compression, CsvOutput, Mode, Output, OutputFormat, ParquetOutput, Source,
 };
+use super::contract;
 use super::document::{Fields, Kind, Node, Problems};
 use super::input::read_uri;
 use super::parameter::Value;
 use super::quantity::{clip, format_size, parse_size};
 use super::uri::Uri;
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "from",
     "uri",
     "format",
@@ -21,6 +22,8 @@ const KEYS: [&str; 11] = [
     "partition_by",
     "delimiter",
     "header",
+    "contract",
+    "rules",
 ];
 
 /// Earlier versions that are kept, so that who reads while the output is replaced ends well, and a mistake can be undone.
@@ -131,6 +134,10 @@ pub(super) fn read(
         let (min, max) = (TARGET_FILE_BYTES_MIN, TARGET_FILE_BYTES_MAX);
         size(node, min, max, problems)
     });
+    let contract = fields.or("contract", None, |node| {
+        contract::read::contract(node, base, problems).map(Some)
+    });
+    let rules = contract::read::rules(&fields, base);
     Some(Output {
         from: from?,
         uri: uri?,
@@ -139,6 +146,8 @@ pub(super) fn read(
         keep_versions: keep_versions?,
         partition_by: partition_by?,
         target_file_bytes: target_file_bytes?,
+        contract: contract?,
+        rules: rules?,
     })
 }
 

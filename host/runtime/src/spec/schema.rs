@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use super::document::{self, Fields, Node, Problems};
@@ -74,13 +74,17 @@ pub struct SchemaColumn {
 
 impl From<&Field> for SchemaColumn {
     fn from(field: &Field) -> Self {
-        let data_type = type_name::write(field.data_type());
         Self {
             name: field.name().clone(),
-            data_type: data_type.unwrap_or_else(|| field.data_type().to_string()),
+            data_type: type_text(field.data_type()),
             nullable: field.is_nullable(),
         }
     }
+}
+
+/// What a schema file calls a type, or what Arrow does where it has no name there.
+pub(crate) fn type_text(ty: &DataType) -> String {
+    type_name::write(ty).unwrap_or_else(|| ty.to_string())
 }
 
 /// Reads an array of columns.

@@ -22,6 +22,8 @@ mod staging;
 mod stores;
 mod upload;
 
+pub use object_store::ObjectMeta;
+
 pub use confined::ConfinedStore;
 pub use dataset::{
     DataFile, Manifest, Operation, Past, Repaired, Snapshot, Swept, repair, rollback, snapshot,

@@ -11,7 +11,7 @@ pub(super) use shelf::Shelf;
 pub(super) use tally::Tally;
 pub(crate) use tally::{BadFigures, Kind};
 
-use super::sink::{Aside, Sink, WrittenFile};
+use super::sink::{Sink, WrittenFile, file_beside};
 use crate::error::Result;
 use crate::spec::BadRows;
 
@@ -35,7 +35,7 @@ impl Quarantine {
 
     /// The file of the dataset of a run, relative to the output.
     pub(crate) fn file(run_id: &str) -> String {
-        Aside::file(shelf::FOLDER, run_id)
+        file_beside(shelf::FOLDER, run_id)
     }
 
     /// Opens the dataset beside the output. Rows that are kept before have to wait for it.

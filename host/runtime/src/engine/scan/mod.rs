@@ -21,6 +21,7 @@ mod text;
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
@@ -229,6 +230,12 @@ fn refuse_types(schema: &Schema) -> Result<()> {
         .fact("column", field.name())
         .hint("write the file with the column in a plain type, or without it")),
     }
+}
+
+/// The value that a text stands for in a column of a type, as in CSV; none where it does not fit exactly.
+pub(super) fn parse(text: &str, ty: &DataType) -> Option<ArrayRef> {
+    let text: ArrayRef = Arc::new(StringArray::from(vec![text]));
+    exact::Notation::Csv.convert(&text, ty).ok()
 }
 
 fn refuse_duplicates(schema: &Schema) -> Result<()> {

@@ -12,6 +12,11 @@ use crate::spec::{Compression, OutputFormat, ParquetOutput};
 /// Rows of a row group, which is collected in memory: of the longest records, 64 MiB.
 const ROW_GROUP_ROWS: usize = 1_024;
 
+/// The name of the file of a run in `folder`, relative to the output.
+pub(crate) fn file_beside(folder: &str, run_id: &str) -> String {
+    format!("{folder}part-00000-000-{run_id}.parquet")
+}
+
 /// One Parquet file, which is made when it gets its first rows.
 pub(in crate::engine) struct Aside {
     sink: Arc<Sink>,
@@ -29,11 +34,6 @@ impl Aside {
             schema,
             file: None,
         }
-    }
-
-    /// The name of the file of a run in `folder`, relative to the output.
-    pub(in crate::engine) fn file(folder: &str, run_id: &str) -> String {
-        format!("{folder}part-00000-000-{run_id}.parquet")
     }
 
     /// The run that the file belongs to.
@@ -72,7 +72,7 @@ impl Aside {
             compression: Compression::Zstd,
             row_group_rows: ROW_GROUP_ROWS,
         });
-        let name = Self::file(self.folder, self.run_id());
+        let name = file_beside(self.folder, self.run_id());
         Ok(OpenFile {
             encoder: Encoder::new(&format, &self.schema, first)?,
             staged: self.sink.staging.create(&name).await?,

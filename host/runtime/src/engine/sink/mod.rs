@@ -16,8 +16,10 @@ use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 
 pub(super) use self::aside::Aside;
+pub(crate) use self::aside::file_beside;
 use self::encoder::Encoder;
 use self::hive::Router;
+use super::check::Checks;
 use super::plan::Rows;
 use crate::error::{Error, Result};
 use crate::spec::Output;
@@ -51,6 +53,8 @@ pub(crate) struct Sink {
     pub(crate) bytes: Arc<AtomicU64>,
     /// Rows handed over so far, for whoever watches.
     pub(crate) rows: Arc<AtomicU64>,
+    /// The rules on the rows, if there are any.
+    pub(crate) checks: Option<Checks>,
 }
 
 impl Sink {
@@ -62,14 +66,32 @@ impl Sink {
     ) -> Result<Vec<WrittenFile>> {
         let router = Router::new(&self.output.partition_by, &self.schema)?;
         let mut files = Files::new(self, router.file_schema(), partition);
+        let mut checking = self.checks.as_ref().map(Checks::partition);
         while let Some(batch) = batches.try_next().await? {
+            if let Some(checking) = &mut checking {
+                checking.look(&batch)?;
+            }
             self.rows
                 .fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             for (folder, rows) in router.route(batch)? {
                 files.write(folder, &rows).await?;
             }
         }
+        if let Some(checking) = checking {
+            checking.end(partition);
+        }
         files.finish().await
+    }
+
+    /// Writes Parquet beside the output, into a file of `folder` that appears with it; none where there are no rows.
+    pub(crate) async fn write_aside(
+        self: &Arc<Self>,
+        folder: &'static str,
+        rows: &RecordBatch,
+    ) -> Result<Option<WrittenFile>> {
+        let mut aside = Aside::new(Arc::clone(self), folder, rows.schema());
+        aside.write(rows).await?;
+        aside.finish().await
     }
 
     /// Writes a file without rows, so that an empty output still has a schema. Hive partitions have no
