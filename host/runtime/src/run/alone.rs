@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Options;
 use super::access::{self, Reach, Vault};
-use super::execute::guard;
+use super::authority::guard;
 use super::held::Held;
 use crate::error::{Error, Result};
 use crate::limits::HttpLimits;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::execute::guard;
+use super::authority::guard;
 use super::{Options, needs};
 use crate::error::Result;
 use crate::policy::audit::Deciding;

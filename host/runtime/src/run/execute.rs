@@ -8,19 +8,20 @@ use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 
 use super::access::{self, Reach, Vault};
+use super::authority::{guard, policies, told};
 use super::contract::scorecard_file;
 use super::held::Held;
 use super::masks::{Folders, Masks};
 use super::open::{files_of, with_schema};
 use super::summary::{BadRowsSummary, FileSummary, StepSummary, Summary};
-use super::{Options, needs, plugin_bytes, threads};
+use super::{Options, plugin_bytes, threads};
 use crate::engine::{
     Checked, Checks, Clean, Engine, LogicalPlan, Planned, Quarantine, Sink, Watch, WrittenFile,
 };
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
-use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
+use crate::policy::{Context, Guard, Policies, Resource, act};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::{Application, SchemaColumn, Source};
@@ -557,51 +558,6 @@ fn cancelled(options: &Options, stop: &Arc<AtomicBool>) -> Arc<dyn Fn() -> bool 
     let progress = Arc::clone(&options.progress);
     let stop = Arc::clone(stop);
     Arc::new(move || stop.load(Ordering::Relaxed) || progress.is_cancelled())
-}
-
-/// The error with a denial and its cure as a hint, or with the cure alone where it tells of the denial already.
-fn told(error: Error, denial: &Error) -> Error {
-    if error.to_string().contains(denial.message()) {
-        let known = error.hints().to_vec();
-        let new = denial.hints().iter().filter(|hint| !known.contains(hint));
-        return new.cloned().fold(error, Error::hint);
-    }
-    let mut text = format!("a transform was denied: {denial}");
-    for hint in denial.hints() {
-        text.push_str("\n  ");
-        text.push_str(&hint.replace('\n', "\n  "));
-    }
-    error.hint(text)
-}
-
-/// Decides in the name of the run: by the policies that are given, and never beyond what its application declares.
-pub(super) fn guard(application: &Application, options: &Options) -> Result<Guard> {
-    let principal = Principal::run(RunIdentity {
-        id: options.run_id.clone(),
-        application: application.name.clone(),
-        compartment: options.compartment.clone(),
-        submitter: options.submitter.clone(),
-        tags: application.tags.clone(),
-    })?;
-    let given = options.policies.as_ref();
-    let given = given.map(|given| given.borrow().clone());
-    let policies = policies(application, options, given.as_ref())?;
-    let snapshot = policies.snapshot(&principal)?;
-    Ok(Guard::new(snapshot, Arc::clone(&options.audit)))
-}
-
-/// The policies that were given, if any were, bounded by what the application declares.
-fn policies(
-    application: &Application,
-    options: &Options,
-    given: Option<&Policies>,
-) -> Result<Policies> {
-    let needs = needs(application, |uri| canonical(uri, &options.environment))?;
-    let declared = PolicyFile::declared(&application.name, &needs);
-    Ok(match given {
-        Some(given) => given.with(declared),
-        None => Policies::new(vec![PolicyFile::unwritten(&application.name), declared]),
-    })
 }
 
 fn source(inputs: &[LogicalPlan], steps: &[LogicalPlan], from: Source) -> Result<LogicalPlan> {

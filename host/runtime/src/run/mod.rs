@@ -2,6 +2,7 @@
 
 mod access;
 mod alone;
+mod authority;
 mod check;
 mod contract;
 mod dataset;

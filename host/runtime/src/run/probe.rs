@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use futures::TryStreamExt as _;
 use serde::Serialize;
 
-use super::execute::{guard, sandbox};
+use super::authority::guard;
+use super::execute::sandbox;
 use super::open::files_of;
 use super::{Options, access, plugin_bytes};
 use crate::error::{Error, Result};

@@ -279,7 +279,7 @@ fn unknown_key_without_a_near_one_lists_all() {
     app.toml:6:1: unknown key `zzz` in the output
       6 | zzz = 1
         | ^^^
-    hint: known: `from`, `uri`, `format`, `mode`, `compression`, `row_group_rows`, `target_file_bytes`, `partition_by`, `delimiter`, `header`, `contract`, `rules`
+    hint: known: `from`, `uri`, `format`, `mode`, `keep_versions`, `compression`, `row_group_rows`, `target_file_bytes`, `partition_by`, `delimiter`, `header`, `contract`, `rules`
     ");
 }
 
@@ -348,7 +348,7 @@ depth = 1000
     app.toml:15:8: unknown value `replace`
       15 | mode = "replace"
          |        ^^^^^^^^^
-      hint: known: `error-if-exists`, `overwrite`, `append`
+      hint: known: `error-if-exists`, `overwrite`, `append`, `overwrite-partitions`, `ignore`
     app.toml:17:10: `lots` is not a size, expected bytes or a text such as "256 MiB"
       17 | memory = "lots"
          |          ^^^^^^

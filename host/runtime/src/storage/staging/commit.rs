@@ -78,7 +78,14 @@ impl Staging {
             let change = self.change(added, &schema).await?;
             let manifest = Manifest::after(self.base.as_ref(), &change);
             match self.log.create(&manifest).await? {
-                Created::Ours => return self.finish(&manifest).await,
+                Created::Ours => {
+                    if let Some(committed) = self.finish(&manifest).await? {
+                        return Ok(committed);
+                    }
+                    if let Some(committed) = self.rebase(manifest, added).await? {
+                        return Ok(committed);
+                    }
+                }
                 Created::Taken(other) => {
                     if let Some(committed) = self.rebase(*other, added).await? {
                         return Ok(committed);
@@ -208,36 +215,39 @@ impl Staging {
         error.hint("run again; `mode = \"append\"` lets several runs add files to one output, and `mode = \"overwrite-partitions\"` replace different partitions")
     }
 
-    /// Everything that follows from a commit.
-    async fn finish(&self, manifest: &Manifest) -> Result<Committed, Failed> {
-        let done = async {
-            let entries = self.log.entries().await?;
-            if entries.last() > Some(manifest.version()) {
-                let (last, _) = self.log.last().await?;
-                // Who slept for so long that the number which it wrote was forgotten has written nothing.
-                if last.is_some_and(|last| last.of_run(&self.intent.run).is_none()) {
-                    self.log.forget(manifest.version()).await?;
-                    return Ok(false);
-                }
-            }
-            settle(&self.log, manifest, &entries).await?;
-            Ok(true)
-        };
+    /// Everything that follows from a commit. None where there was none: who sleeps while others commit may write a
+    /// version whose number was taken, and forgotten, long ago.
+    async fn finish(&self, manifest: &Manifest) -> Result<Option<Committed>, Failed> {
         let version = manifest.past().cloned();
         let version = version.ok_or_else(|| Error::internal("a version without a number"))?;
+        let number = version.version;
+        let done = async {
+            let (last, entries) = self.log.last().await?;
+            let later = last.filter(|last| last.version() > number);
+            if let Some(later) = later {
+                match later.history.iter().find(|past| past.version == number) {
+                    Some(past) if past.run == self.intent.run => {}
+                    Some(_) => {
+                        self.log.forget(number).await?;
+                        return Ok(false);
+                    }
+                    None => return Err(self.conflict("nobody remembers by how many runs")),
+                }
+            }
+            settle(&self.log, manifest, &entries).await.map(|()| true)
+        };
         match done.await {
-            Ok(true) => Ok(Committed {
+            Ok(true) => Ok(Some(Committed {
                 version,
                 by_other: false,
-            }),
-            Ok(false) => Err(self.conflict("others committed to it many times").into()),
+            })),
+            Ok(false) => Ok(None),
             Err(error) => {
-                let number = version.version;
                 let doing = format!(
                     "bring the files of version {number}, which is committed, to their places"
                 );
                 let hint = "`sluice dataset repair` does what is left; so does the next run that writes there";
-                Err(Failed::Unknown(Error::context(error, doing).hint(hint)))
+                Err(Failed::Unknown(error.context(doing).hint(hint)))
             }
         }
     }
