@@ -22,6 +22,7 @@ Exit codes:
     8  policy     a policy refused the access
     9  storage    storage failed or refused
    10  contract   columns or rows are not what the application says
+   11  conflict   somebody else wrote to the output meanwhile
   130  cancelled  the run was cancelled";
 
 /// The result of a command.
@@ -206,10 +207,12 @@ mod tests {
     #[test]
     fn every_kind_is_listed_with_its_exit_code() {
         use ErrorKind::{
-            Cancelled, Contract, Guest, Input, Internal, Limit, Plugin, Policy, Storage, Trap,
+            Cancelled, Conflict, Contract, Guest, Input, Internal, Limit, Plugin, Policy, Storage,
+            Trap,
         };
         for kind in [
-            Internal, Input, Plugin, Guest, Trap, Limit, Policy, Storage, Contract, Cancelled,
+            Internal, Input, Plugin, Guest, Trap, Limit, Policy, Storage, Contract, Conflict,
+            Cancelled,
         ] {
             let listed = EXIT_CODES.lines().any(|line| {
                 let mut words = line.split_whitespace();

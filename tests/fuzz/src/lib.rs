@@ -8,6 +8,7 @@
 mod audit;
 mod columns;
 mod files;
+mod manifest;
 mod plugin;
 mod policy;
 mod spec;
@@ -16,7 +17,7 @@ mod spec;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("application", spec::application),
     ("uri", spec::uri),
     ("schema", spec::schema),
@@ -25,6 +26,7 @@ pub const TARGETS: [Target; 10] = [
     ("policy", policy::policy),
     ("resource", policy::resource),
     ("audit", audit::audit),
+    ("manifest", manifest::manifest),
     ("text", files::text),
     ("binary", files::binary),
 ];

@@ -19,6 +19,7 @@ mod changes;
 mod commits;
 mod compile;
 mod contracts;
+mod datasets;
 mod dns;
 mod documents;
 mod exactness;

@@ -92,7 +92,7 @@ impl Server {
             while let Ok((socket, _)) = listener.accept().await {
                 let (service, judge) = (service.clone(), Arc::clone(&judged));
                 tokio::spawn(async move {
-                    let answer = service_fn(|request| answer(&service, request, (admits, &judge)));
+                    let answer = service_fn(|request| answer(&service, request, admits, &judge));
                     let connection =
                         http1::Builder::new().serve_connection(TokioIo::new(socket), answer);
                     // A client that goes away is no concern of the server.
@@ -161,7 +161,8 @@ impl Server {
 async fn answer(
     service: &S3Service,
     mut request: Request<Incoming>,
-    (admits, judge): (fn(&mut Request<Incoming>) -> bool, &Mutex<Option<Judge>>),
+    admits: fn(&mut Request<Incoming>) -> bool,
+    judge: &Mutex<Option<Judge>>,
 ) -> Result<s3s::HttpResponse, Box<dyn Error + Send + Sync>> {
     let refuse = |status| {
         let mut refusal = Response::new(s3s::Body::empty());

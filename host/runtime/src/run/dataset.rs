@@ -169,7 +169,7 @@ impl Dataset {
         for (folder, objects) in folders {
             let doing = || format!("merge the files of `{}{folder}`", self.place.uri);
             let merge = self.merge(&staging, (&folder, objects), (target_bytes, run));
-            finished.extend(merge.await.with_context(doing)?);
+            finished.extend(Box::pin(merge).await.with_context(doing)?);
         }
         let into = finished.len() as u64;
         let staging =

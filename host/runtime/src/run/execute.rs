@@ -97,7 +97,7 @@ impl Execution {
     pub(super) async fn run(self) -> Result<Summary> {
         let (guard, side) = (self.guard.clone(), Arc::clone(&self.side));
         let logs = self.options.progress.logs().clone();
-        match self.run_to_end().await {
+        match Box::pin(self.run_to_end()).await {
             Ok(summary) => Ok(summary),
             Err(error) => {
                 side.abort().await;

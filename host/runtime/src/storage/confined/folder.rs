@@ -17,6 +17,9 @@ use super::upload::{WRITES_MAX, sync_folder_of};
 const TEMPORARY_PREFIX: &str = ".sluicegate-";
 const TEMPORARY_SUFFIX: &str = ".tmp";
 
+/// How often a name is looked at that seems to lead out of the folder.
+const LOOKS_MAX: usize = 8;
+
 /// Whether a file of this name is not complete yet.
 pub(super) fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
@@ -163,6 +166,23 @@ impl Folder {
         renamed().map_err(|error| failure(from, error))?;
         self.prune(&source);
         Ok(())
+    }
+}
+
+/// Looks again where the kernel says that a name leads out of the folder: it also says so of a name that another process
+/// gives to something else, or takes away, in that moment. What does lead out, does so again.
+pub(super) fn steadily<T>(mut look: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    let mut looks = 1;
+    loop {
+        let found = look();
+        // Only the check of names has no number of the system's.
+        let leads_out = found.as_ref().err().is_some_and(|error| {
+            error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
+        });
+        if !leads_out || looks == LOOKS_MAX {
+            return found;
+        }
+        looks += 1;
     }
 }
 

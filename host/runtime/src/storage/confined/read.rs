@@ -14,7 +14,7 @@ use object_store::{
 };
 use tokio::task::JoinHandle;
 
-use super::folder::{Folder, failure, object_meta, ours, relative};
+use super::folder::{Folder, failure, object_meta, ours, relative, steadily};
 
 /// Bytes of one piece. Large enough that handing it over costs nothing beside reading it, small
 /// enough to stay in a core's cache and in an allocator's reach.
@@ -36,8 +36,9 @@ pub(super) fn open(folder: &Folder, location: &Path) -> Result<Opened> {
     let failed = |error| failure(location, error);
     let dir = folder.dir().map_err(failed)?;
     // Opening a named pipe would wait for a writer, so it must not come to that.
-    refuse_special(location, &dir.metadata(&path).map_err(failed)?)?;
-    let file = dir.open(&path).map_err(failed)?;
+    let metadata = steadily(|| dir.metadata(&path)).map_err(failed)?;
+    refuse_special(location, &metadata)?;
+    let file = steadily(|| dir.open(&path)).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     refuse_special(location, &metadata)?;
     Ok(Opened {

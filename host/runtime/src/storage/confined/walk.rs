@@ -9,7 +9,7 @@ use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error, ObjectMeta, Result};
 
-use super::folder::{Folder, failure, is_temporary, object_meta, ours, relative};
+use super::folder::{Folder, failure, is_temporary, object_meta, ours, relative, steadily};
 
 /// Folders within folders that are listed; a deeper tree is no data set.
 const DEPTH_MAX: usize = 64;
@@ -58,7 +58,9 @@ pub(super) fn read_level(folder: &Folder, prefix: &Path) -> Result<Level> {
         folder.dir().and_then(|dir| dir.try_clone())
     } else {
         let path = relative(prefix)?;
-        folder.dir().and_then(|dir| dir.open_dir(path))
+        folder
+            .dir()
+            .and_then(|dir| steadily(|| dir.open_dir(&path)))
     };
     let dir = match opened {
         Ok(dir) => dir,
@@ -112,7 +114,7 @@ fn add(level: &mut Level, dir: &Dir, prefix: &Path, entry: &DirEntry) -> Result<
         return Ok(());
     }
     // Follows a link, as far as the root.
-    match dir.metadata(&name) {
+    match steadily(|| dir.metadata(&name)) {
         Ok(metadata) if metadata.is_file() => level.objects.push(object_meta(location, &metadata)?),
         Ok(metadata) if metadata.is_dir() && !hidden => {
             return Err(link(&location, "to a folder, which is not followed"));

@@ -71,5 +71,9 @@ pub(in crate::storage) async fn sweep(log: &Log, all: bool) -> Result<Swept> {
         }
         swept.removed += 1;
     }
+    if all {
+        // The folder of all, if nothing is left in it.
+        log.delete(&format!("{}/none", staging())).await?;
+    }
     Ok(swept)
 }

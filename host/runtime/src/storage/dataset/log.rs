@@ -202,7 +202,7 @@ impl Log {
             let Err(error) = self.put_new(&self.path(&name), payload.clone()).await else {
                 return Ok(Created::Ours);
             };
-            let failed = storage_error(&self.what(&name), error.into());
+            let failed = storage_error(&self.what(&name), error);
             if attempt == 0 && failed.kind() == ErrorKind::Policy {
                 return Err(Failed::Not(failed)); // nothing was asked for
             }

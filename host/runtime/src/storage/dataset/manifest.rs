@@ -168,13 +168,14 @@ impl Manifest {
         let mut history = base.map(|base| base.history.clone()).unwrap_or_default();
         let data = || files.iter().filter(|file| file.is_data());
         history.push(Past {
-            version: base.map_or(0, Self::version) + 1,
+            version: base.map_or(0, Self::version).saturating_add(1),
             run: change.run.clone(),
             committed: change.committed.clone(),
             operation: change.operation,
             files: data().count() as u64,
-            rows: data().map(|file| file.rows).sum(),
-            bytes: data().map(|file| file.bytes).sum(),
+            // Sums of what is said, which may be anything.
+            rows: data().try_fold(0, |sum: u64, file| Some(sum.saturating_add(file.rows?))),
+            bytes: data().fold(0, |sum, file| sum.saturating_add(file.bytes)),
         });
         let forgotten = history.len().saturating_sub(HISTORY_MAX);
         history.drain(..forgotten);
@@ -299,11 +300,11 @@ impl Manifest {
 
 /// A file may be data, or told beside it; what the log itself consists of is none.
 fn check_name(name: &str) -> Result<(), String> {
-    let path = Path::parse(name).map_err(|why| why.to_string())?;
     let mut parts = name.split('/');
     let ours = parts.next() == Some(FOLDER)
         && matches!(parts.next(), Some("log" | "kept" | "staging") | None);
-    if path.as_ref() == name && !name.is_empty() && !ours && name != SUCCESS {
+    let is_path = Path::parse(name).is_ok_and(|path| path.as_ref() == name);
+    if is_path && !name.is_empty() && !ours && name != SUCCESS {
         return Ok(());
     }
     Err(format!("`{}` is no name of a file", clip(name)))

@@ -36,3 +36,6 @@ pub(super) const FOLDER: &str = "_sluice";
 
 /// Versions that a manifest tells of, its own among them: a run that committed within so many is not done again.
 const HISTORY_MAX: usize = 100;
+
+#[cfg(test)]
+mod tests;

@@ -174,9 +174,12 @@ pub async fn snapshot(place: &Place, version: Option<u64>) -> Result<Option<Snap
     place.shelves.add(place.path.clone());
     let objects = objects(&log, &manifest, &BTreeMap::new()).into_iter();
     let objects = objects.filter(|(name, _)| !name.starts_with(super::FOLDER));
+    let mut objects: Vec<_> = objects.map(|(_, meta)| meta).collect();
+    // The order in which a folder is read.
+    objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
     Ok(Some(Snapshot {
-        objects: objects.map(|(_, meta)| meta).collect(),
         manifest,
+        objects,
         versions,
     }))
 }

@@ -57,7 +57,7 @@ pub async fn rollback(place: &Place, to: Option<u64>, run: &str) -> Result<Past>
     let none = || Error::input(format!("`{}` has no versions", place.uri));
     let last = last.ok_or_else(none)?;
     settle(&log, &last, &entries).await?;
-    let to = to.unwrap_or(last.version() - 1);
+    let to = to.unwrap_or(last.version().saturating_sub(1));
     let kept = || {
         let others = entries
             .versions()

@@ -45,7 +45,7 @@ fn intent(mode: Mode, run: &str) -> Intent {
         run: run.to_owned(),
         mode,
         keep_versions: 0,
-        time: Duration::from_secs(60),
+        time: Duration::from_mins(1),
     }
 }
 
@@ -577,4 +577,71 @@ async fn malformed_names_are_refused() {
     for name in ["", "/a", "a/", "a//b", "../a", "a/../b", "a\nb"] {
         assert!(staging.create(name).await.is_err(), "{name}");
     }
+}
+
+/// Whoever reads while others commit sees one version or another: never parts of two, and nothing that is not whole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_while_others_commit_sees_versions_and_no_parts_of_them() {
+    const COMMITS: usize = 300;
+    let dir = TempDir::new().unwrap();
+    let place = output(dir.path());
+    let (store, path) = (place.clone(), dir.path().to_owned());
+    let version = |n: usize| -> BTreeSet<String> {
+        let names = (0..3).map(|part| format!("part-{part}-{n}.csv"));
+        names.collect()
+    };
+    let commit = async move |n: usize| {
+        let intent = Intent {
+            keep_versions: 1,
+            ..intent(Mode::Overwrite, &format!("r{n}"))
+        };
+        let staging = ready(Staging::begin(&store, intent).await.unwrap());
+        let mut files = Vec::new();
+        for name in version(n) {
+            files.push(stage(&staging, &name, &name).await);
+        }
+        staging.commit(files, Vec::new()).await.unwrap();
+    };
+    commit(0).await;
+    let writing = tokio::spawn(async move {
+        for n in 1..COMMITS {
+            commit(n).await;
+        }
+    });
+    let (mut whole, mut gone) = (0, 0);
+    let mut last = 0;
+    while !writing.is_finished() {
+        match read_all(&output(&path)).await {
+            Ok(seen) => {
+                let n = (last..COMMITS).find(|n| version(*n) == seen);
+                last = n.unwrap_or_else(|| panic!("after {last}: {seen:?}"));
+                whole += 1;
+            }
+            // Two commits came while it read, and one version is kept.
+            Err(error) => {
+                assert!(error.to_string().contains("was removed while"), "{error}");
+                gone += 1;
+            }
+        }
+    }
+    writing.await.unwrap();
+    assert_eq!(
+        read_all(&output(&path)).await.unwrap(),
+        version(COMMITS - 1)
+    );
+    assert!(whole > 0, "{whole} times whole, {gone} times gone");
+}
+
+/// The names of the files that a reader finds, each with its own name in it.
+async fn read_all(place: &Place) -> Result<BTreeSet<String>> {
+    let listed = crate::storage::list(place, None).await?;
+    let mut names = BTreeSet::new();
+    for meta in listed {
+        let failed = |error| storage_error("out", error);
+        let found = place.store.get(&meta.location).await.map_err(failed)?;
+        let text = found.bytes().await.map_err(failed)?;
+        assert_eq!(text, meta.location.as_ref());
+        names.insert(meta.location.to_string());
+    }
+    Ok(names)
 }
