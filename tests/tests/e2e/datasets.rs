@@ -100,6 +100,19 @@ fn small_files_are_merged_folder_by_folder_and_rows_stay() {
 }
 
 #[test]
+fn who_may_only_append_forgets_earlier_versions_too() {
+    let project = lab("mode = \"append\"");
+    for _ in 0..4 {
+        project.run(&["--audit", "audit.jsonl"]);
+    }
+    let history = read(&project, &["history", "out"]);
+    assert_eq!(history["kept"], serde_json::json!([3, 4]));
+    let audit = std::fs::read_to_string(project.path("audit.jsonl")).unwrap();
+    assert!(audit.contains("\"allowed\":true"), "{audit}");
+    assert!(!audit.contains("\"allowed\":false"), "{audit}");
+}
+
+#[test]
 fn a_run_is_done_once_under_its_name_and_says_so() {
     let project = lab("mode = \"append\"");
     project.run(&["--run-id", "daily-2024-01-31"]);

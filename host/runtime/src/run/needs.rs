@@ -167,7 +167,16 @@ impl Needs<'_> {
                 Action::ObjectDelete,
             ],
         };
-        self.folder(uri, actions, "output")
+        self.folder(uri, actions, "output")?;
+        if mode == Mode::Append {
+            // Without it, earlier versions are not forgotten.
+            let own = Uri::parse("_sluice/", Some(uri))?;
+            self.folder(&own, &[Action::ObjectDelete], "output")?;
+            if let Some(need) = self.list.last_mut() {
+                need.optional = true;
+            }
+        }
+        Ok(())
     }
 
     /// One object that is read whole.

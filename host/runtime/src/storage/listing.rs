@@ -128,6 +128,9 @@ struct Datasets(BTreeMap<String, (Entries, BTreeMap<String, ObjectMeta>)>);
 impl Datasets {
     /// Takes what belongs to a log, or is kept.
     fn add(&mut self, name: &str, meta: &ObjectMeta) {
+        if !name.contains(FOLDER) {
+            return;
+        }
         let ours = format!("{FOLDER}/");
         let folder = match name.find(&ours) {
             Some(0) => "",
@@ -172,7 +175,6 @@ impl Datasets {
                 listed.insert(below(&dataset.path, &meta.location).to_owned(), meta);
             }
             let found = super::dataset::objects(&log, &manifest, &listed).into_iter();
-            let found = found.map(|(_, meta)| meta);
             objects.extend(found.filter(|meta| matches(below(&place.path, &meta.location))));
         }
         Ok(())

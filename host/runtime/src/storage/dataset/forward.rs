@@ -4,27 +4,25 @@ use std::collections::BTreeSet;
 
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt, TryStreamExt};
-use object_store::{
-    Error as StoreError, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutPayload,
-    RenameOptions,
-};
-
+use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutPayload, RenameOptions};
 use tokio::time::{Duration, sleep};
 
 use super::log::{Entries, Log};
-use super::manifest::{Appearing, Manifest, Operation, SUCCESS, Source, kept, staging};
+use super::manifest::{Appearing, Manifest, Operation, SUCCESS, Source, kept};
 use crate::error::{Error, Result};
 use crate::spec::Scheme;
 use crate::storage::failure::storage_error;
 use crate::storage::guarded::{Purpose, Shelves, asking};
 use crate::storage::listing::below;
-use crate::storage::upload::Resume;
 
 /// How often a file is looked for that a server may be putting into its place.
 const LOOKS_MAX: u32 = 5;
 
 /// The pause before it is looked for again; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Versions that a commit forgets: it adds one, and catches up on those that others were not allowed to.
+const FORGOTTEN_MAX: usize = 16;
 
 /// Files that are moved at once.
 const MOVES_MAX: usize = 8;
@@ -41,7 +39,8 @@ pub(in crate::storage) async fn settle(
     entries: &Entries,
 ) -> Result<()> {
     let version = manifest.version();
-    if entries.is_settled(version) {
+    // Who committed after it has settled it before.
+    if entries.is_settled(version) || entries.last() > Some(version) {
         return Ok(());
     }
     let moved = place_files(log, manifest).await;
@@ -127,20 +126,11 @@ async fn mark(log: &Log, manifest: &Manifest) -> Result<()> {
 }
 
 async fn appear_one(log: &Log, manifest: &Manifest, file: &Appearing) -> Result<()> {
-    let path = log.path(&file.path);
     let outcome = match &file.from {
-        Source::Upload(upload) => {
-            let mut options = PutMultipartOptions::default();
-            options.extensions.insert(Resume {
-                upload: upload.clone(),
-                folder: log.path(&staging()),
-            });
-            let upload = log.place.store.put_multipart_opts(&path, options).await;
-            match upload {
-                Ok(mut upload) => upload.complete().await.map(drop),
-                Err(error) => Err(error),
-            }
-        }
+        Source::Upload(upload) => match log.resume(&file.path, upload).await {
+            Ok(mut upload) => upload.complete().await.map(drop),
+            Err(error) => Err(error),
+        },
         Source::Kept => rename(log, &kept(&file.path), &file.path).await,
     };
     let Err(error) = outcome else {
@@ -214,6 +204,7 @@ async fn prune(log: &Log, last: &Manifest, entries: &Entries) -> Result<()> {
     if old.is_empty() {
         return Ok(());
     }
+    let old: Vec<u64> = old.into_iter().take(FORGOTTEN_MAX).collect();
     let mut needed: BTreeSet<String> = last.names().into_iter().map(str::to_owned).collect();
     let mut garbage: BTreeSet<String> = last.retire.iter().cloned().collect();
     for version in kept_versions {

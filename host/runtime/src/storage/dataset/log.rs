@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{
-    Error as StoreError, GetOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutPayload,
+    Error as StoreError, GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutMultipartOptions, PutPayload,
 };
 use tokio::time::{Duration, sleep};
 
 use super::FOLDER;
-use super::manifest::Manifest;
+use super::manifest::{Manifest, staging};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::Scheme;
 use crate::storage::failure::storage_error;
-use crate::storage::guarded::Purpose;
+use crate::storage::guarded::{Purpose, asking};
 use crate::storage::listing::below;
 use crate::storage::stores::Place;
+use crate::storage::upload::{Resume, Unfinished};
 
 /// Bytes of a manifest: a hundred thousand files take a third of it.
 const MANIFEST_BYTES_MAX: u64 = 128 << 20;
@@ -234,10 +236,8 @@ impl Log {
         {
             // Who looks first and then writes is not alone in between, but there is nothing better there.
             Err(StoreError::NotImplemented { .. }) => {
-                let mut asking =
-                    crate::storage::guarded::asking(Purpose::Write { overwrite: false });
-                asking.head = true;
-                match store.get_opts(path, asking).await {
+                let asked = asking(Purpose::Write { overwrite: false });
+                match store.get_opts(path, asked).await {
                     Err(StoreError::NotFound { .. }) => store.put(path, payload).await.map(drop),
                     Ok(found) => Err(StoreError::AlreadyExists {
                         path: found.meta.location.to_string(),
@@ -248,6 +248,21 @@ impl Log {
             }
             outcome => outcome.map(drop),
         }
+    }
+
+    /// An upload that somebody began, to be completed or given up.
+    pub(in crate::storage) async fn resume(
+        &self,
+        name: &str,
+        upload: &Unfinished,
+    ) -> Result<Box<dyn MultipartUpload>, StoreError> {
+        let mut options = PutMultipartOptions::default();
+        options.extensions.insert(Resume {
+            upload: upload.clone(),
+            folder: self.path(&staging()),
+        });
+        let store = &self.place.store;
+        store.put_multipart_opts(&self.path(name), options).await
     }
 
     /// Whether a failure to write says that nothing will come of it.

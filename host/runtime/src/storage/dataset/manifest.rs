@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{SecondsFormat, Utc};
 use object_store::path::Path;
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +157,27 @@ pub(in crate::storage) struct Change {
     pub(in crate::storage) schema: Vec<SchemaColumn>,
     pub(in crate::storage) add: Vec<(DataFile, Source)>,
     pub(in crate::storage) retire: BTreeSet<String>,
+}
+
+impl Change {
+    /// Nothing, done now by the try `attempt` in the name of a run.
+    pub(in crate::storage) fn new(
+        run: &str,
+        attempt: &str,
+        operation: Operation,
+        keep: u64,
+    ) -> Self {
+        Self {
+            run: run.to_owned(),
+            attempt: attempt.to_owned(),
+            operation,
+            keep,
+            committed: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
+            schema: Vec::new(),
+            add: Vec::new(),
+            retire: BTreeSet::new(),
+        }
+    }
 }
 
 impl Manifest {

@@ -37,24 +37,24 @@ pub(in crate::storage) async fn visible(log: &Log, entries: &Entries) -> Result<
     manifest.ok_or_else(|| removed(&what.to_string()))
 }
 
-/// The files of a version as a listing has them, by their names below the dataset.
+/// The files of data of a version as a listing has them, of which `listed` is what is known by their names below the
+/// dataset.
 pub(in crate::storage) fn objects(
     log: &Log,
     manifest: &Manifest,
     listed: &BTreeMap<String, ObjectMeta>,
-) -> Vec<(String, ObjectMeta)> {
-    let objects = manifest.files.iter().map(|file| {
+) -> Vec<ObjectMeta> {
+    let data = manifest.files.iter().filter(|file| file.is_data());
+    let objects = data.map(|file| {
         let meta = listed.get(&file.path);
         let meta = meta.or_else(|| listed.get(&kept(&file.path)));
-        let location = log.path(&file.path);
-        let meta = ObjectMeta {
-            location,
+        ObjectMeta {
+            location: log.path(&file.path),
             last_modified: meta.map_or_else(Default::default, |meta| meta.last_modified),
             size: file.bytes,
             e_tag: meta.and_then(|meta| meta.e_tag.clone()),
             version: None,
-        };
-        (file.path.clone(), meta)
+        }
     });
     objects.collect()
 }
@@ -73,7 +73,10 @@ impl Shelves {
     }
 
     /// Where a file may be that is gone.
-    fn kept(&self, location: &Path) -> Option<Path> {
+    fn kept_of<T>(&self, outcome: &StoreResult<T>, location: &Path) -> Option<Path> {
+        let Err(StoreError::NotFound { .. }) = outcome else {
+            return None;
+        };
         let datasets = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let dataset = datasets
             .iter()
@@ -84,11 +87,14 @@ impl Shelves {
     }
 }
 
-/// A file that is neither where it was nor where it would be kept.
-fn gone(location: &Path) -> StoreError {
-    StoreError::Generic {
-        store: "dataset",
-        source: Box::new(removed(location.as_ref())),
+/// Says of a file that it is neither where it was nor where it would be kept.
+fn gone(error: StoreError, location: &Path) -> StoreError {
+    match error {
+        StoreError::NotFound { .. } => StoreError::Generic {
+            store: "dataset",
+            source: Box::new(removed(location.as_ref())),
+        },
+        error => error,
     }
 }
 
@@ -108,13 +114,12 @@ impl Layer for Shelves {
         options: GetOptions,
     ) -> StoreResult<GetResult> {
         let outcome = store.get_opts(location, options.clone()).await;
-        let kept = self.kept(location);
-        let (Err(StoreError::NotFound { .. }), Some(kept)) = (&outcome, kept) else {
-            return outcome;
-        };
-        match store.get_opts(&kept, options).await {
-            Err(StoreError::NotFound { .. }) => Err(gone(location)),
-            outcome => outcome,
+        match self.kept_of(&outcome, location) {
+            Some(kept) => store
+                .get_opts(&kept, options)
+                .await
+                .map_err(|error| gone(error, location)),
+            None => outcome,
         }
     }
 
@@ -125,13 +130,12 @@ impl Layer for Shelves {
         ranges: &[std::ops::Range<u64>],
     ) -> StoreResult<Vec<Bytes>> {
         let outcome = store.get_ranges(location, ranges).await;
-        let kept = self.kept(location);
-        let (Err(StoreError::NotFound { .. }), Some(kept)) = (&outcome, kept) else {
-            return outcome;
-        };
-        match store.get_ranges(&kept, ranges).await {
-            Err(StoreError::NotFound { .. }) => Err(gone(location)),
-            outcome => outcome,
+        match self.kept_of(&outcome, location) {
+            Some(kept) => store
+                .get_ranges(&kept, ranges)
+                .await
+                .map_err(|error| gone(error, location)),
+            None => outcome,
         }
     }
 }
@@ -172,9 +176,7 @@ pub async fn snapshot(place: &Place, version: Option<u64>) -> Result<Option<Snap
         }
     };
     place.shelves.add(place.path.clone());
-    let objects = objects(&log, &manifest, &BTreeMap::new()).into_iter();
-    let objects = objects.filter(|(name, _)| !name.starts_with(super::FOLDER));
-    let mut objects: Vec<_> = objects.map(|(_, meta)| meta).collect();
+    let mut objects = objects(&log, &manifest, &BTreeMap::new());
     // The order in which a folder is read.
     objects.sort_unstable_by(|a, b| a.location.cmp(&b.location));
     Ok(Some(Snapshot {

@@ -1,8 +1,5 @@
 //! What people do to a dataset: going back to an earlier version, and doing what a process left undone.
 
-use std::collections::BTreeSet;
-
-use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::forward::{heal, settle};
@@ -76,15 +73,12 @@ pub async fn rollback(place: &Place, to: Option<u64>, run: &str) -> Result<Past>
         .iter()
         .filter(|file| !old.contains(file.path.as_str()));
     let retire = old.difference(&new).map(|name| (*name).to_owned());
+    let attempt = uuid::Uuid::now_v7().simple().to_string();
     let change = Change {
-        run: run.to_owned(),
-        attempt: uuid::Uuid::now_v7().simple().to_string(),
-        operation: Operation::Rollback,
-        keep: last.keep.max(1),
-        committed: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
         schema: target.schema.clone(),
         add: add.map(|file| (file.clone(), Source::Kept)).collect(),
-        retire: retire.collect::<BTreeSet<_>>(),
+        retire: retire.collect(),
+        ..Change::new(run, &attempt, Operation::Rollback, last.keep.max(1))
     };
     let manifest = Manifest::after(Some(&last), &change);
     match log.create(&manifest).await {

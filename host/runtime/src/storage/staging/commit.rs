@@ -2,16 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{SecondsFormat, Utc};
-use object_store::{ObjectStore, PutMultipartOptions};
-
-use super::{FinishedFile, Staging, is_hidden};
+use super::{FinishedFile, Intent, Staging, is_hidden};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::{Mode, SchemaColumn};
 use crate::storage::dataset::{
-    Change, Created, DataFile, Failed, Manifest, Operation, Past, SUCCESS, Source, settle, staging,
+    Change, Created, DataFile, Failed, Manifest, Operation, Past, SUCCESS, Source, settle,
 };
-use crate::storage::upload::Resume;
 
 /// Other runs that may commit just before this one does, each time that it tries.
 const CONFLICTS_MAX: usize = 50;
@@ -42,20 +38,19 @@ impl Staging {
         files: Vec<FinishedFile>,
         schema: Vec<SchemaColumn>,
     ) -> Result<Committed> {
-        let added: Added = files.into_iter().filter_map(FinishedFile::detach).collect();
+        let mut added = Added::new();
+        for file in files {
+            let given_up =
+                Error::internal(format!("`{}` was given up before its commit", file.path));
+            added.push(file.detach().ok_or(given_up)?);
+        }
         let outcome = match self.publish(&added, schema).await {
             // Whatever was detached stays, for whoever settles it.
             Err(Failed::Unknown(error)) => return Err(error),
             Err(Failed::Not(error)) => Err(error),
             Ok(committed) => Ok(committed),
         };
-        if !matches!(
-            outcome,
-            Ok(Committed {
-                by_other: false,
-                ..
-            })
-        ) {
+        if !outcome.as_ref().is_ok_and(|committed| !committed.by_other) {
             self.give_up(&added).await;
         }
         // Uploads that belong to no finished file. What cannot be given up is removed when its time is over.
@@ -117,13 +112,10 @@ impl Staging {
         if found.is_empty() {
             return Ok(None);
         }
+        let keep = self.intent.keep_versions;
         let change = Change {
-            run: String::new(),
-            operation: Operation::Import,
-            schema: Vec::new(),
             add: found,
-            retire: BTreeSet::new(),
-            ..self.unchanged()
+            ..Change::new("", &self.attempt, Operation::Import, keep)
         };
         let imported = Manifest::after(None, &change).in_place();
         match self.log.create(&imported).await {
@@ -134,22 +126,6 @@ impl Staging {
             }
             Ok(Created::Taken(other)) => Ok(Some(*other)),
             Err(Failed::Not(error) | Failed::Unknown(error)) => Err(error),
-        }
-    }
-
-    fn unchanged(&self) -> Change {
-        Change {
-            run: self.intent.run.clone(),
-            attempt: self.attempt.clone(),
-            operation: match self.replaces {
-                Some(_) => Operation::Compact,
-                None => self.intent.mode.into(),
-            },
-            keep: self.intent.keep_versions,
-            committed: Utc::now().to_rfc3339_opts(SecondsFormat::Millis, true),
-            schema: Vec::new(),
-            add: Vec::new(),
-            retire: BTreeSet::new(),
         }
     }
 
@@ -169,11 +145,30 @@ impl Staging {
                 .map_or_else(BTreeSet::new, |base| in_folders_of(base, added)),
             Mode::Append | Mode::ErrorIfExists | Mode::Ignore => BTreeSet::new(),
         };
+        let there = self.base.iter().flat_map(Manifest::names);
+        let there: BTreeSet<&str> = there.chain(retire.iter().map(String::as_str)).collect();
+        // It would be taken for the old one, and go with it.
+        if let Some((file, _)) = added
+            .iter()
+            .find(|(file, _)| there.contains(file.path.as_str()))
+        {
+            let what = self.log.what(&file.path);
+            let message =
+                format!("`{what}` is there already, from an earlier run of the same name");
+            return Err(Error::input(message).hint("give the run another name by `--run-id`"));
+        }
+        let operation = match self.replaces {
+            Some(_) => Operation::Compact,
+            None => self.intent.mode.into(),
+        };
+        let Intent {
+            run, keep_versions, ..
+        } = &self.intent;
         Ok(Change {
             schema: schema.to_vec(),
             add: added.clone(),
             retire,
-            ..self.unchanged()
+            ..Change::new(run, &self.attempt, operation, *keep_versions)
         })
     }
 
@@ -258,14 +253,7 @@ impl Staging {
             let Source::Upload(upload) = source else {
                 continue;
             };
-            let mut options = PutMultipartOptions::default();
-            options.extensions.insert(Resume {
-                upload: upload.clone(),
-                folder: self.log.path(&staging()),
-            });
-            let path = self.log.path(&file.path);
-            let store = &self.place().store;
-            if let Ok(mut upload) = store.put_multipart_opts(&path, options).await {
+            if let Ok(mut upload) = self.log.resume(&file.path, upload).await {
                 // What could not be given up stays hidden.
                 drop(upload.abort().await);
             }

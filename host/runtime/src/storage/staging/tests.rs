@@ -645,3 +645,25 @@ async fn read_all(place: &Place) -> Result<BTreeSet<String>> {
     }
     Ok(names)
 }
+
+/// A file that takes the name of another would be moved away with it.
+#[tokio::test]
+async fn a_file_of_an_earlier_run_of_the_same_name_is_never_replaced_by_its_namesake() {
+    for mode in [Mode::Append, Mode::Overwrite] {
+        let dir = TempDir::new().unwrap();
+        let place = output(dir.path());
+        // Nothing remembers the run but the name of its file.
+        write(dir.path(), "out/part-0-daily.csv", "theirs");
+        let staging = begin(&place, mode, "daily").await;
+        let file = stage(&staging, "part-0-daily.csv", "mine").await;
+        let error = staging.commit(vec![file], Vec::new()).await.unwrap_err();
+        assert_eq!(
+            told(&error, dir.path()),
+            "`DIR/out/part-0-daily.csv` is there already, from an earlier run of the same name\n\
+             hint: give the run another name by `--run-id`"
+        );
+        let found = fs::read_to_string(dir.path().join("out/part-0-daily.csv")).unwrap();
+        assert_eq!(found, "theirs");
+        assert!(!dir.path().join("out/_sluice/staging").exists());
+    }
+}
