@@ -1,0 +1,122 @@
+//! The end of a run: its commit, and what it says of itself.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::execute::{Execution, Written};
+use super::summary::{BadRowsSummary, FileSummary, StepSummary, Summary};
+use crate::engine::{Planned, WrittenFile};
+use crate::error::{Error, Result, ResultExt};
+use crate::spec::SchemaColumn;
+use crate::storage::{Committed, FinishedFile, Staging};
+
+impl Execution {
+    pub(super) async fn commit(self, staging: Arc<Staging>, written: Written) -> Result<Summary> {
+        let rows_out = written.files.iter().map(|file| file.rows).sum();
+        let mut files = Vec::with_capacity(written.files.len());
+        let mut finished = Vec::with_capacity(written.files.len());
+        for WrittenFile { mut file, rows } in written.files {
+            files.push(FileSummary {
+                path: file.path.clone(),
+                rows,
+                bytes: file.bytes,
+            });
+            file.rows = Some(rows);
+            finished.push(file);
+        }
+        let quarantine = written.quarantine.as_ref();
+        let quarantine = quarantine.map(|written| written.file.path.clone());
+        for WrittenFile { mut file, rows } in
+            written.quarantine.into_iter().chain(written.scorecard)
+        {
+            file.rows = Some(rows);
+            finished.push(file);
+        }
+        let staging = Arc::into_inner(staging)
+            .ok_or_else(|| Error::internal("a partition outlived its run"))?;
+        if let Err(error) = self.follow() {
+            drop(staging.abort().await);
+            return Err(error);
+        }
+        let schema = written.plan.schema();
+        let schema = schema
+            .fields()
+            .iter()
+            .map(|field| SchemaColumn::from(&**field));
+        let committed = self.publish(staging, finished, schema.collect()).await?;
+        Ok(Summary {
+            version: Some(committed.version.version),
+            quarantine,
+            checks: written.checks,
+            ..self.summary(files, rows_out, &written.plan)
+        })
+    }
+
+    /// What is told where the output has all that the run would write, or is to stay as it is.
+    pub(super) fn nothing_done(&self, plan: &Planned, version: Option<u64>) -> Summary {
+        Summary {
+            version,
+            skipped: true,
+            ..self.summary(Vec::new(), 0, plan)
+        }
+    }
+
+    /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
+    async fn publish(
+        &self,
+        staging: Staging,
+        files: Vec<FinishedFile>,
+        schema: Vec<SchemaColumn>,
+    ) -> Result<Committed> {
+        // A transform may have gone on after a decision could not be kept.
+        let published = async {
+            self.options.audit.check()?;
+            self.side.publish().await
+        };
+        if let Err(error) = published.await {
+            drop(staging.abort().await);
+            return Err(error);
+        }
+        let committed = staging
+            .commit(files, schema)
+            .await
+            .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
+        self.side.settle().await?;
+        Ok(committed)
+    }
+
+    fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: &Planned) -> Summary {
+        let mut steps: Vec<StepSummary> = plan.steps().into_iter().map(StepSummary::from).collect();
+        let logs = self.options.progress.logs();
+        for row in steps.iter_mut().flat_map(|step| &mut step.rejected) {
+            row.reason = logs.clean(&row.reason).into_owned();
+        }
+        Summary {
+            run_id: self.options.run_id.clone(),
+            application: self.application.name.clone(),
+            version: None,
+            skipped: false,
+            rows_in: plan.rows_read(),
+            rows_out,
+            rows_rejected: steps.iter().map(|step| step.rows_rejected).sum(),
+            rows_failed: steps.iter().map(|step| step.rows_failed).sum(),
+            bad_rows: self.bad_rows(),
+            quarantine: None,
+            bytes_read: self.meter.read.load(Ordering::Relaxed),
+            bytes_written: self.meter.written.load(Ordering::Relaxed),
+            seconds: self.started.elapsed().as_secs_f64(),
+            peak_memory: self.engine.peak_memory(),
+            steps,
+            files,
+            checks: Vec::new(),
+            logs: self.options.progress.take_logs(),
+            explain: self.options.explain.then(|| plan.explain()),
+        }
+    }
+
+    /// What was left out, by inputs and steps that say what becomes of bad rows.
+    fn bad_rows(&self) -> Vec<BadRowsSummary> {
+        let figures = self.engine.quarantine().figures().into_iter();
+        figures.map(BadRowsSummary::from).collect()
+    }
+}
