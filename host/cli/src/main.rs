@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod schema;
 mod summary;
+mod whence;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,8 @@ enum Task {
     Run(run::Arguments),
     Head(head::Arguments),
     Schema(schema::Arguments),
+    Whence(whence::Arguments),
+    Lineage(whence::Lineage),
     #[command(subcommand)]
     Dataset(dataset::Task),
     #[command(subcommand)]
@@ -73,6 +76,8 @@ fn run(task: Task, json: bool) -> report::Outcome {
         Task::Run(arguments) => run::run(&arguments, json),
         Task::Head(arguments) => head::head(&arguments, json),
         Task::Schema(arguments) => schema::schema(&arguments, json),
+        Task::Whence(arguments) => whence::whence(&arguments, json),
+        Task::Lineage(arguments) => whence::lineage(&arguments),
         Task::Dataset(task) => dataset::tend(&task, json),
         Task::Plugin(task) => plugin::run(&task, json),
         Task::Policy(task) => policy::run(&task, json),

@@ -8,8 +8,9 @@ use std::time::SystemTime;
 use chrono::{SecondsFormat, Utc};
 use clap::Args;
 use sluicegate::error::{Error, Result, ResultExt as _};
+use sluicegate::limits::Limits;
 use sluicegate::policy::{self, Audit, Principal, Unaudited};
-use sluicegate::run::{self, Options, Progress, Summary};
+use sluicegate::run::{self, Options, Progress};
 use sluicegate::sandbox::Profile;
 use sluicegate::spec::{Application, ApplicationFile};
 
@@ -17,13 +18,18 @@ use crate::audit::Audited;
 use crate::limits::LimitFlags;
 use crate::policy::follow;
 use crate::report::{self, Failure, Outcome};
-use crate::{interrupt, place, progress, summary};
+use crate::{interrupt, place, progress, summary, whence};
 
 /// Runs an application: reads its inputs, applies its transforms, writes its output
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The application file
-    application: PathBuf,
+    #[arg(required_unless_present = "replay")]
+    application: Option<PathBuf>,
+    /// Does a run again from its receipt, a path or a URI, and says whether it makes the same files, byte by byte. Nothing
+    /// is written
+    #[arg(long, value_name = "RECEIPT", conflicts_with_all = ["application", "parameters", "run_id", "threads", "explain"])]
+    replay: Option<String>,
     /// Gives a parameter a value; may be repeated
     #[arg(short, long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
     parameters: Vec<(String, String)>,
@@ -106,39 +112,27 @@ pub(crate) fn parameter(text: &str) -> std::result::Result<(String, String), Str
 pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
     // Where no thread is to be had, the first decision takes longer.
     drop(std::thread::Builder::new().spawn(policy::prepare));
-    let doing = || format!("run `{}`", arguments.application.display());
+    match (&arguments.application, &arguments.replay) {
+        (_, Some(receipt)) => replay(arguments, receipt, json),
+        (Some(path), None) => run_file(arguments, path, json),
+        (None, None) => Err(Error::internal("no application").into()),
+    }
+}
+
+fn run_file(arguments: &Arguments, path: &Path, json: bool) -> Outcome {
+    let doing = || format!("run `{}`", path.display());
     let run_id = arguments.run_id.clone().unwrap_or_else(new_id);
-    let parameters = &arguments.parameters;
-    let mut application =
-        application(&arguments.application, parameters, &run_id).with_context(doing)?;
+    let mut application = application(path, &arguments.parameters, &run_id).with_context(doing)?;
     arguments
         .limits
         .apply(&mut application.limits)
         .with_context(doing)?;
-    let audit = arguments.audit.as_deref();
-    let audit = audit.map(|path| Audited::open(path, &run_id, &application.name));
-    let audit = audit.transpose().with_context(doing)?;
     let output = application.output.uri.to_string();
-    let watched = Arc::new(Progress::default());
-    let profile = Profile::new(&application.name, SystemTime::now());
-    let profile = arguments.profile.as_ref().map(|_| Arc::new(profile));
-    let done = execute(
-        application,
-        arguments,
-        (run_id, profile.clone(), audit.as_ref()),
-        Arc::clone(&watched),
-    );
-    let hash = audit.as_ref().map(Audited::close).transpose();
-    let profiled = write_profile(profile.as_deref(), arguments.profile.as_deref());
-    // A failed run is what its profile was wanted for: its error comes first.
-    let done = done.and_then(|done| profiled.map(|()| done));
-    let (done, hash) = match done.and_then(|done| Ok((done, hash?))) {
-        Ok(done) => done,
-        Err(error) => {
-            // What a transform said last often tells why it failed, so it is not quiet about that.
-            return Err(Failure::Error(error.context(doing()), watched.take_logs()));
-        }
-    };
+    let name = application.name.clone();
+    let of = (run_id.as_str(), name.as_str());
+    let (done, hash) = execute(arguments, of, doing, async |options| {
+        run::execute(application, options).await
+    })?;
     if json {
         return summary::print_json(&done, &output, hash);
     }
@@ -146,6 +140,48 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> Outcome {
         report::print_logs(&done.logs);
     }
     summary::print(&done, &output, hash)
+}
+
+/// Does a run again.
+fn replay(arguments: &Arguments, receipt: &str, json: bool) -> Outcome {
+    let doing = || format!("replay `{receipt}`");
+    let receipt = whence::receipt(receipt).with_context(doing)?;
+    let (run_id, name) = (receipt.run.clone(), receipt.application.clone());
+    let (done, hash) = execute(arguments, (&run_id, &name), doing, async |options| {
+        let limits = |limits: &mut Limits| arguments.limits.apply(limits);
+        run::replay(receipt, options, limits).await
+    })?;
+    if json {
+        return summary::print_replay_json(&done, hash);
+    }
+    summary::print_replay(&done, hash)
+}
+
+/// Executes something as the arguments say, and writes what was asked for beside it: an audit, whose last hash is
+/// returned, and a profile.
+fn execute<T>(
+    arguments: &Arguments,
+    (run_id, name): (&str, &str),
+    doing: impl Fn() -> String,
+    work: impl AsyncFnOnce(Options) -> Result<T>,
+) -> Outcome<(T, Option<String>)> {
+    let audit = arguments.audit.as_deref();
+    let audit = audit.map(|path| Audited::open(path, run_id, name));
+    let audit = audit.transpose().with_context(&doing)?;
+    let watched = Arc::new(Progress::default());
+    let profile = Profile::new(name, SystemTime::now());
+    let profile = arguments.profile.as_ref().map(|_| Arc::new(profile));
+    let given = (run_id.to_owned(), profile.clone(), audit.as_ref());
+    let done = execute_watched(arguments, given, Arc::clone(&watched), work);
+    let hash = audit.as_ref().map(Audited::close).transpose();
+    let profiled = write_profile(profile.as_deref(), arguments.profile.as_deref());
+    // A failed run is what its profile was wanted for: its error comes first.
+    let done = done.and_then(|done| profiled.map(|()| done));
+    match done.and_then(|done| Ok((done, hash?))) {
+        Ok(done) => Ok(done),
+        // What a transform said last often tells why it failed, so it is not quiet about that.
+        Err(error) => Err(Failure::Error(error.context(doing()), watched.take_logs())),
+    }
 }
 
 /// Writes what was sampled, if anything was to be.
@@ -196,12 +232,12 @@ fn built_in(run_id: &str) -> BTreeMap<String, String> {
     ])
 }
 
-fn execute(
-    application: Application,
+fn execute_watched<T>(
     arguments: &Arguments,
     (run_id, profile, audit): (String, Option<Arc<Profile>>, Option<&Audited>),
     watched: Arc<Progress>,
-) -> Result<Summary> {
+    work: impl AsyncFnOnce(Options) -> Result<T>,
+) -> Result<T> {
     let mut sandbox = place::sandbox()?;
     if arguments.no_cache {
         sandbox.cache = None;
@@ -228,7 +264,7 @@ fn execute(
     if !arguments.quiet {
         runtime.spawn(progress::draw(watched));
     }
-    let done = runtime.block_on(run::execute(application, options));
+    let done = runtime.block_on(work(options));
     // Drops the watchers, and does not wait for storage that does not answer.
     runtime.shutdown_background();
     done

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
-use sluicegate::run::{BadRowsSummary, RejectedRow, StepSummary, Summary, UnreadableRecord};
+use sluicegate::run::{
+    BadRowsSummary, RejectedRow, Replayed, StepSummary, Summary, UnreadableRecord,
+};
 
 use crate::report::{self, Outcome, printable};
 
@@ -44,11 +46,49 @@ pub(crate) fn print(summary: &Summary, output: &str, audit_hash: Option<String>)
     let _ = bad_rows(summary, output, &mut text);
     let _ = checks(summary, &mut text);
     let _ = files(summary, output, &mut text);
+    if let Some(receipt) = &summary.receipt {
+        let _ = writeln!(text, "  receipt {}", printable(receipt));
+    }
     if let Some(hash) = audit_hash {
         let _ = writeln!(text, "  audit   ends with {hash}");
     }
     if let Some(plan) = &summary.explain {
         let _ = writeln!(text, "\n{}", plan.trim_end());
+    }
+    report::print(&text)
+}
+
+/// Prints what a replay found, as one line of JSON.
+pub(crate) fn print_replay_json(done: &Replayed, audit_hash: Option<String>) -> Outcome {
+    #[derive(Serialize)]
+    struct Machine<'a> {
+        #[serde(flatten)]
+        replayed: &'a Replayed,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        audit_hash: Option<String>,
+    }
+    report::print_json(&Machine {
+        replayed: done,
+        audit_hash,
+    })
+}
+
+/// Prints what a replay found, for people.
+pub(crate) fn print_replay(done: &Replayed, audit_hash: Option<String>) -> Outcome {
+    let mut text = format!(
+        "{} ({})\n  same    {} files with {} rows, {}, byte by byte\n  time    {:.3} s\n",
+        printable(&done.application),
+        printable(&done.run_id),
+        HumanCount(done.files),
+        HumanCount(done.rows),
+        DecimalBytes(done.bytes),
+        done.seconds
+    );
+    for note in &done.notes {
+        let _ = writeln!(text, "  note    {}", printable(note));
+    }
+    if let Some(hash) = audit_hash {
+        let _ = writeln!(text, "  audit   ends with {hash}");
     }
     report::print(&text)
 }

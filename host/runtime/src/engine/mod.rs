@@ -35,6 +35,7 @@ use self::memory::{GuestMemory, PeakPool};
 use self::quarantine::Kind;
 use self::scan::{Masked, Table};
 pub use self::transform::RejectedRow;
+pub(crate) use self::transform::origins;
 use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner, Tries};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;
@@ -45,12 +46,15 @@ use crate::spec::{Input, InputFormat, Problems, Rules, Step};
 pub(crate) use self::check::{Checks, referred, scorecard};
 pub(crate) use self::plan::{Planned, StepFigures};
 pub(crate) use self::quarantine::{BadFigures, Clean, Kind as BadKind, Quarantine};
-pub(crate) use self::scan::{ColumnMask, Files, HashKey};
+pub(crate) use self::scan::{ColumnMask, Files, HashKey, provenance};
 pub(crate) use self::sink::{Sink, WrittenFile, file_beside};
 pub(crate) use datafusion::logical_expr::LogicalPlan;
 
 /// What Hive and Spark write in a path for a null.
 const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// Under which a Parquet file says in its footer where its rows come from.
+pub(crate) const PROVENANCE_KEY: &str = "sluicegate.provenance";
 
 /// Rows of a morsel, the unit in which guests are fed. Larger buffers cost page faults, smaller ones
 /// crossings: at 8,192 rows a crossing is below a percent of the work.

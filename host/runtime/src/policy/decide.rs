@@ -197,6 +197,10 @@ impl Policies {
         Self(self.0.iter().cloned().chain([file]).collect())
     }
 
+    pub(super) fn files(&self) -> &[PolicyFile] {
+        &self.0
+    }
+
     /// The groups of a user, or the dynamic groups of a run, in order.
     #[must_use]
     pub fn groups_of(&self, principal: &Principal) -> Vec<String> {

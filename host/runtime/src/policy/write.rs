@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Layer;
 use super::cedar;
 use super::condition::{Condition, Literal};
+use super::decide::Policies;
 use super::file::{Body, PolicyFile, Syntax};
 use super::statement::Statement;
 use super::variables::Scope;
@@ -68,6 +69,25 @@ impl PolicyFile {
             }
             Syntax::Cedar => to_cedar(self),
         }
+    }
+}
+
+impl Policies {
+    /// A BLAKE3, in hex, of what the policies say: neither comments nor the order of files matter to it.
+    ///
+    /// # Errors
+    ///
+    /// Fails only by a bug.
+    pub fn digest(&self) -> Result<String> {
+        let said = self.files().iter().map(|file| {
+            let said = file.to_syntax(file.syntax)?;
+            Ok(format!("{}\n{said}", file.layer))
+        });
+        let mut said = said.collect::<Result<Vec<_>>>()?;
+        said.sort_unstable();
+        Ok(blake3::hash(said.join("\0").as_bytes())
+            .to_hex()
+            .to_string())
     }
 }
 

@@ -252,6 +252,7 @@ impl Dataset {
             bytes: Arc::default(),
             rows: Arc::default(),
             checks: None,
+            provenance: None,
         };
         let mut finished = Vec::new();
         for partition in 0..plan.partitions() {

@@ -7,19 +7,25 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 
+use super::accessed::Accessed;
 use super::authority::{guard, policies, told};
 use super::held::Held;
+use super::receipt::Receipt;
+use super::record::Noted;
+use super::replay::Notes;
 use super::summary::Summary;
 use super::{Options, threads};
 use crate::engine::{Checked, Checks, Clean, Engine, Planned, Sink, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
-use crate::policy::{Guard, Policies};
+use crate::policy::{Audit, Guard, Policies};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::Application;
-use crate::storage::{Beginning, Intent, Meter, SideObjects, Staging, Stores, check_overlap};
+use crate::storage::{
+    Beginning, Intent, Meter, Place, SideObjects, Staging, Stores, check_overlap,
+};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -39,6 +45,13 @@ pub(super) struct Execution {
     pub(super) side: Arc<SideObjects>,
     /// Bytes of the output and of what transforms write beside it.
     pub(super) written: Arc<AtomicU64>,
+    /// What was asked for so far.
+    pub(super) accessed: Arc<Accessed>,
+    /// What is known of it for its receipt.
+    pub(super) noted: Mutex<Noted>,
+    /// The run that this one does again, if it does.
+    pub(super) replay: Option<Arc<Receipt>>,
+    pub(super) notes: Notes,
     /// What is left of the requests that transforms may send.
     pub(super) budget: Arc<Budget>,
     pub(super) meter: Arc<Meter>,
@@ -56,11 +69,23 @@ pub(super) struct Written {
     pub(super) scorecard: Option<WrittenFile>,
     pub(super) checks: Vec<Checked>,
     pub(super) plan: Planned,
+    /// As far as it was known before the first row was read.
+    pub(super) receipt: Receipt,
+}
+
+/// What came of the wish to run.
+pub(super) enum Work {
+    /// All rows are written, and not visible yet.
+    Done(Arc<Staging>, Box<Written>),
+    /// The output has all of it, by the version that is told, or is to stay as it is.
+    Nothing(Planned, Option<u64>),
 }
 
 impl Execution {
-    pub(super) fn new(application: Application, options: Options) -> Result<Self> {
+    pub(super) fn new(application: Application, mut options: Options) -> Result<Self> {
         let meter = Arc::new(Meter::default());
+        let accessed = Arc::new(Accessed::new(options.audit));
+        options.audit = Arc::clone(&accessed) as Arc<dyn Audit>;
         let guard = guard(&application, &options)?;
         let environment = options.environment.clone();
         let stop: Arc<AtomicBool> = Arc::default();
@@ -74,6 +99,10 @@ impl Execution {
             held: Arc::default(),
             side: Arc::new(SideObjects::new(application.limits.objects)),
             written: Arc::default(),
+            accessed,
+            noted: Mutex::default(),
+            replay: None,
+            notes: Notes::default(),
             budget: Arc::new(Budget::new(application.limits.http.clone(), is_over)),
             stop,
             started: Instant::now(),
@@ -86,10 +115,19 @@ impl Execution {
     /// Everything that can fail for a reason known beforehand fails before the first row is read; and
     /// whatever fails leaves nothing behind.
     pub(super) async fn run(self) -> Result<Summary> {
+        self.told(async |run| match run.work().await? {
+            Work::Done(staging, written) => Box::pin(run.commit(staging, *written)).await,
+            Work::Nothing(plan, version) => Ok(run.nothing_done(&plan, version)),
+        })
+        .await
+    }
+
+    /// Does something, and says of a failure what else is known of it.
+    pub(super) async fn told<T>(self, work: impl AsyncFnOnce(Self) -> Result<T>) -> Result<T> {
         let (guard, side) = (self.guard.clone(), Arc::clone(&self.side));
         let logs = self.options.progress.logs().clone();
-        match Box::pin(self.run_to_end()).await {
-            Ok(summary) => Ok(summary),
+        match Box::pin(work(self)).await {
+            Ok(done) => Ok(done),
             Err(error) => {
                 side.abort().await;
                 // What a transform was denied is most likely why the run failed, whatever the transform made of it.
@@ -100,28 +138,27 @@ impl Execution {
         }
     }
 
-    async fn run_to_end(self) -> Result<Summary> {
+    /// Everything but the commit.
+    pub(super) async fn work(&self) -> Result<Work> {
         check_overlap(&self.application.inputs, &self.application.output)?;
         let prepared = self.within_limits(self.prepare()).await;
         self.stop.store(prepared.is_err(), Ordering::Relaxed);
         let (plan, checks, beginning) = prepared?;
         let staging = match beginning {
             Beginning::Ready(staging) => Arc::from(staging),
-            Beginning::Committed(past) => return Ok(self.nothing_done(&plan, Some(past.version))),
-            Beginning::Ignored => return Ok(self.nothing_done(&plan, None)),
+            Beginning::Committed(past) => return Ok(Work::Nothing(plan, Some(past.version))),
+            Beginning::Ignored => return Ok(Work::Nothing(plan, None)),
         };
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);
-        let outcome = self.write(plan, checks, Arc::clone(&staging)).await;
-        let written = match outcome {
-            Ok(written) => written,
+        match self.write(plan, checks, Arc::clone(&staging)).await {
+            Ok(written) => Ok(Work::Done(staging, Box::new(written))),
             Err(error) => {
                 // The first failure is the one to report; what could not be given up is hidden anyway.
                 drop(staging.abort().await);
-                return Err(error);
+                Err(error)
             }
-        };
-        self.commit(staging, written).await
+        }
     }
 
     /// A plan that is ready to execute, and a place that is ready for its files.
@@ -131,11 +168,7 @@ impl Execution {
         let checks = self.checks(&plan).await?;
         let output = &self.application.output;
         let preparing = || format!("prepare the output `{}`", output.uri);
-        let place = self
-            .stores
-            .open_output(&output.uri)
-            .with_context(preparing)?;
-        self.may_write(&place).with_context(preparing)?;
+        let place = self.place().with_context(preparing)?;
         let intent = Intent {
             run: self.options.run_id.clone(),
             mode: output.mode,
@@ -144,6 +177,17 @@ impl Execution {
         };
         let beginning = Staging::begin(&place, intent).await;
         Ok((plan, checks, beginning.with_context(preparing)?))
+    }
+
+    /// Where the output goes.
+    fn place(&self) -> Result<Place> {
+        let uri = &self.application.output.uri;
+        if self.replay.is_some() {
+            return Ok(Place::scratch(uri));
+        }
+        let place = self.stores.open_output(uri)?;
+        self.may_write(&place)?;
+        Ok(place)
     }
 
     /// Does `work` unless the run is cancelled or out of time meanwhile: a server may never answer.
@@ -171,6 +215,7 @@ impl Execution {
         staging: Arc<Staging>,
     ) -> Result<Written> {
         let rows_out = Arc::new(AtomicU64::new(0));
+        let receipt = self.receipt(&plan)?;
         let sink = Arc::new(Sink {
             output: self.application.output.clone(),
             folder: String::new(),
@@ -181,6 +226,7 @@ impl Execution {
             bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
             checks,
+            provenance: Some(self.clean()(&receipt.provenance().write()?)),
         });
         let quarantine = self.engine.quarantine();
         quarantine.begin(Arc::clone(&sink), self.clean()).await;
@@ -208,6 +254,7 @@ impl Execution {
             scorecard,
             checks,
             plan,
+            receipt,
         })
     }
 

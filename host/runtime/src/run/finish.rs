@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::execute::{Execution, Written};
+use super::receipt::{OutputReceipt, Receipt, receipt_file};
 use super::summary::{BadRowsSummary, FileSummary, StepSummary, Summary};
 use crate::engine::{Planned, WrittenFile};
 use crate::error::{Error, Result, ResultExt};
@@ -14,7 +15,7 @@ impl Execution {
     pub(super) async fn commit(self, staging: Arc<Staging>, written: Written) -> Result<Summary> {
         let rows_out = written.files.iter().map(|file| file.rows).sum();
         let mut files = Vec::with_capacity(written.files.len());
-        let mut finished = Vec::with_capacity(written.files.len());
+        let mut finished = Vec::with_capacity(written.files.len() + 3);
         for WrittenFile { mut file, rows } in written.files {
             files.push(FileSummary {
                 path: file.path.clone(),
@@ -24,32 +25,52 @@ impl Execution {
             file.rows = Some(rows);
             finished.push(file);
         }
+        let told = finished.iter().map(FinishedFile::told).collect();
+        let mut receipt = self.complete(written.receipt, &written.plan, told)?;
         let quarantine = written.quarantine.as_ref();
-        let quarantine = quarantine.map(|written| written.file.path.clone());
+        receipt.output.quarantine = quarantine.map(|written| written.file.path.clone());
         for WrittenFile { mut file, rows } in
             written.quarantine.into_iter().chain(written.scorecard)
         {
             file.rows = Some(rows);
             finished.push(file);
         }
+        finished.push(self.leave(&staging, &receipt).await?);
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
         if let Err(error) = self.follow() {
             drop(staging.abort().await);
             return Err(error);
         }
-        let schema = written.plan.schema();
-        let schema = schema
-            .fields()
-            .iter()
-            .map(|field| SchemaColumn::from(&**field));
-        let committed = self.publish(staging, finished, schema.collect()).await?;
+        let OutputReceipt {
+            columns,
+            quarantine,
+            ..
+        } = receipt.output;
+        let committed = self.publish(staging, finished, columns).await?;
         Ok(Summary {
             version: Some(committed.version.version),
             quarantine,
+            receipt: Some(receipt_file(&self.options.run_id)),
             checks: written.checks,
             ..self.summary(files, rows_out, &written.plan)
         })
+    }
+
+    /// Writes the receipt, which appears with the rows.
+    async fn leave(&self, staging: &Staging, receipt: &Receipt) -> Result<FinishedFile> {
+        let writing = async {
+            let logs = self.options.progress.logs();
+            let text = receipt.write(|told| logs.clean_json(told))?;
+            let mut file = staging.create(&receipt_file(&receipt.run)).await?;
+            file.write(text.into()).await?;
+            file.finish().await
+        };
+        let written = writing.await;
+        if written.is_err() {
+            drop(staging.abort().await);
+        }
+        written.context("write the receipt")
     }
 
     /// What is told where the output has all that the run would write, or is to stay as it is.
@@ -102,6 +123,7 @@ impl Execution {
             rows_failed: steps.iter().map(|step| step.rows_failed).sum(),
             bad_rows: self.bad_rows(),
             quarantine: None,
+            receipt: None,
             bytes_read: self.meter.read.load(Ordering::Relaxed),
             bytes_written: self.meter.written.load(Ordering::Relaxed),
             seconds: self.started.elapsed().as_secs_f64(),

@@ -68,6 +68,11 @@ impl Masks {
         self.0.is_empty()
     }
 
+    /// The columns that are masked.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
     /// Asks about each column in each folder; what is masked in one is masked in all.
     ///
     /// # Errors

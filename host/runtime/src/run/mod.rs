@@ -1,6 +1,7 @@
 //! One execution of an application: resolves, plans, executes, commits, reports.
 
 mod access;
+mod accessed;
 mod alone;
 mod authority;
 mod check;
@@ -10,6 +11,7 @@ mod drift;
 mod execute;
 mod finish;
 mod held;
+mod lineage;
 mod logs;
 mod masks;
 mod needs;
@@ -17,7 +19,11 @@ mod open;
 mod planning;
 mod probe;
 mod progress;
+mod receipt;
+mod record;
+mod replay;
 mod summary;
+mod whence;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,13 +46,20 @@ use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
 pub use crate::engine::{Checked, RejectedRow};
+pub use accessed::Access;
 pub use alone::reach;
 pub use check::{Check, CheckedNeed, Fix, check};
 pub use dataset::{Compacted, Dataset, History};
 pub use needs::needs;
 pub use probe::{Probe, probe};
 pub use progress::Progress;
+pub use receipt::{
+    ColumnLineage, InputDigest, InputFile, InputReceipt, OutputReceipt, Provenance, Receipt,
+    StepDigest, StepReceipt,
+};
+pub use replay::{Replayed, replay};
 pub use summary::{BadRowsSummary, FileSummary, LogLine, StepSummary, Summary, UnreadableRecord};
+pub use whence::{Whence, receipt, whence};
 
 /// What a run needs beside its application.
 #[derive(Debug)]

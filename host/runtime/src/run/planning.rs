@@ -7,7 +7,7 @@ use super::access::{self, Reach, Vault};
 use super::execute::Execution;
 use super::masks::{Folders, Masks};
 use super::open::{files_of, with_schema};
-use super::plugin_bytes;
+use super::{plugin_bytes, record};
 use crate::engine::{LogicalPlan, Watch};
 use crate::error::{Error, Result, ResultExt};
 use crate::spec::Source;
@@ -17,6 +17,7 @@ impl Execution {
     pub(super) async fn plan(&self) -> Result<LogicalPlan> {
         let (inputs, vault) = self.inputs().await?;
         let mut steps: Vec<LogicalPlan> = Vec::new();
+        let mut noted = Vec::new();
         for step in &self.application.steps {
             let below = source(&inputs, &steps, step.from)?;
             let component = plugin_bytes(&self.stores, &step.plugin, &step.name).await?;
@@ -30,6 +31,8 @@ impl Execution {
                 .with_context(|| {
                     format!("load the plugin `{}` of step `{}`", step.plugin, step.name)
                 })?;
+            self.same_plugin(step, &plugin)?;
+            noted.push(record::step(step, &plugin));
             let profile = self.options.profile.as_ref();
             let logs = self.options.progress.logs().of(&step.name);
             let reach = Reach {
@@ -54,24 +57,30 @@ impl Execution {
             };
             steps.push(self.engine.transform(step, plugin, watch, below).await?);
         }
-        source(&inputs, &steps, self.application.output.from)
+        let plan = source(&inputs, &steps, self.application.output.from)?;
+        self.note_steps(noted, &plan);
+        Ok(plan)
     }
 
     /// The inputs as the run may see them, and its secrets.
     async fn inputs(&self) -> Result<(Vec<LogicalPlan>, Arc<Vault>)> {
         let (application, guard) = (&self.application, &self.guard);
         let mut opened = Vec::new();
+        let mut noted = Vec::new();
         let mut bytes = 0;
         for (index, input) in application.inputs.iter().enumerate() {
             let mut files = files_of(&self.stores, &input.name, &input.uri).await?;
+            self.only_replayed(input, &mut files)?;
             bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
             let folders = Folders::of(&files, &self.options.environment)?;
             files.discreet = !folders.masked(guard)?.is_empty();
             let discreet = guard.snapshot().denies_columns();
+            let declared = input;
             let input = with_schema(&self.stores, input.clone(), discreet).await?;
             let input = self.engine.open(index, &input, &files).await?;
             let columns = input.columns();
             let masks = Masks::decide(guard, &folders, &columns)?;
+            noted.push(record::input(declared, &files, masks.names()));
             let (asking, before) = (guard.clone(), masks.clone());
             let again = move || before.still(&Masks::decide(&asking, &folders, &columns)?);
             self.held.keep(again);
@@ -91,6 +100,7 @@ impl Execution {
             })
             .collect::<Result<Vec<_>>>()?;
         self.compare_inputs(&masked).await?;
+        self.note_inputs(noted, &masked);
         Ok((masked, Arc::new(vault)))
     }
 }

@@ -27,6 +27,9 @@ pub struct Summary {
     pub bad_rows: Vec<BadRowsSummary>,
     /// The file with the rows that are kept, relative to the output, if there are some.
     pub quarantine: Option<String>,
+    /// The run's receipt, relative to the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<String>,
     /// Bytes read from storage.
     pub bytes_read: u64,
     /// Bytes written to storage.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow::datatypes::{Field, SchemaRef};
+use serde::{Deserialize, Serialize};
 
 use super::access::{SecretSource, StepAccess};
 use super::bad_rows::BadRows;
@@ -32,6 +33,23 @@ pub struct Application {
     pub output: Output,
     /// The defaults, with what the file changes.
     pub limits: Limits,
+    /// What it was made of.
+    pub origin: Origin,
+}
+
+/// What an application was made of: all that it takes to make it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The file, as errors name it.
+    pub file: String,
+    /// Its text.
+    pub text: String,
+    /// The folder that its relative paths start from.
+    pub folder: String,
+    /// The parameters that were given.
+    pub parameters: BTreeMap<String, String>,
+    /// What stood for `${run.id}` and its like.
+    pub built_in: BTreeMap<String, String>,
 }
 
 impl Application {
@@ -276,6 +294,17 @@ pub enum OutputFormat {
 }
 
 impl OutputFormat {
+    /// The word for it in an application file.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Parquet(_) => "parquet",
+            Self::Csv(_) => "csv",
+            Self::Ndjson { .. } => "ndjson",
+            Self::Arrow { .. } => "arrow",
+        }
+    }
+
     /// How the name of a file of this format ends, with the dot.
     #[must_use]
     pub const fn extension(&self) -> &'static str {

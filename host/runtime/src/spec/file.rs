@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::access::SecretSource;
-use super::application::{Application, Source};
+use super::application::{Application, Origin, Source};
 use super::document::{self, Entry, Fields, Node, Problems, hint_at};
 use super::parameter::{Parameter, ParameterType, Value};
 use super::quantity::clip;
@@ -147,6 +147,13 @@ impl ApplicationFile {
         let unread = || Error::internal("application file is neither resolved nor refused");
         let mut application = application.ok_or_else(unread)?;
         application.parameters = values;
+        application.origin = Origin {
+            file: self.origin.clone(),
+            text: self.text.clone(),
+            folder: base.to_string(),
+            parameters: given.clone(),
+            built_in: built_in.clone(),
+        };
         Ok(application)
     }
 
@@ -278,6 +285,7 @@ impl ApplicationFile {
             steps: read_steps.into_iter().collect::<Option<_>>()?,
             output: output.map(|output| output.in_file(&self.origin, &self.text))?,
             limits: limits?,
+            origin: Origin::default(),
         };
         refuse_idle(&application, inputs, steps, problems);
         Some(application)

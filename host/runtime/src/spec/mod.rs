@@ -30,8 +30,8 @@ pub use access::{
     HeaderSecret, HttpRule, Numbers, ObjectAction, ObjectGrant, SecretSource, StepAccess, WallClock,
 };
 pub use application::{
-    Application, Compression, CsvOptions, CsvOutput, Input, InputFormat, JsonOptions, Mode, Output,
-    OutputFormat, ParquetOutput, Partitions, SchemaSource, SortKey, Source, Step,
+    Application, Compression, CsvOptions, CsvOutput, Input, InputFormat, JsonOptions, Mode, Origin,
+    Output, OutputFormat, ParquetOutput, Partitions, SchemaSource, SortKey, Source, Step,
 };
 pub use bad_rows::{BadRows, OnError, Share};
 pub use contract::{

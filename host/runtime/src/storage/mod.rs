@@ -18,6 +18,7 @@ mod private;
 mod ranged;
 mod read;
 mod remote;
+mod scratch;
 mod staging;
 mod stores;
 mod upload;
@@ -35,7 +36,7 @@ pub use meter::{Meter, Metered};
 pub use objects::{Key, Object, head_object, list_page, read_range};
 pub use overlap::check_overlap;
 pub use private::{Stamp, private_stamp, read_private};
-pub use read::read_whole;
+pub use read::{blake3_of, read_whole};
 pub use staging::{
     Beginning, Begun, Committed, FinishedFile, Intent, SideObjects, StagedFile, Staging,
 };

@@ -1,7 +1,8 @@
-//! Small files, read whole.
+//! Files that are read whole.
 
 use bytes::Bytes;
-use object_store::ObjectStoreExt;
+use futures::TryStreamExt;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use super::failure::storage_error;
 use super::listing::list;
@@ -30,4 +31,20 @@ pub async fn read_whole(place: &Place, bytes_max: u64) -> Result<Bytes> {
     let failed = |error| storage_error(&place.uri.to_string(), error);
     let found = place.store.get(&object.location).await.map_err(failed)?;
     found.bytes().await.map_err(failed)
+}
+
+/// The BLAKE3 of an object, in hex, as versions of datasets tell it.
+///
+/// # Errors
+///
+/// Fails if storage does.
+pub async fn blake3_of(store: &dyn ObjectStore, object: &ObjectMeta) -> Result<String> {
+    let failed = |error| storage_error(object.location.as_ref(), error);
+    let found = store.get(&object.location).await.map_err(failed)?;
+    let mut bytes = found.into_stream();
+    let mut hash = blake3::Hasher::new();
+    while let Some(chunk) = bytes.try_next().await.map_err(failed)? {
+        hash.update(&chunk);
+    }
+    Ok(hash.finalize().to_hex().to_string())
 }

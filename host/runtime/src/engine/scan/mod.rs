@@ -44,6 +44,7 @@ use self::json::Json;
 use self::located::Located;
 pub(super) use self::mask::Masked;
 pub(crate) use self::mask::{ColumnMask, HashKey};
+pub(crate) use self::parquet::provenance;
 use self::rescue::Leaving;
 use self::source::Source;
 use super::quarantine::Tally;

@@ -1,4 +1,4 @@
-//! The schema of Parquet files.
+//! What Parquet files say of themselves.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use futures::{FutureExt as _, StreamExt, TryStreamExt, stream};
 
 use super::Files;
 use super::merge::{self, Found, Types};
+use crate::engine::PROVENANCE_KEY;
 use crate::engine::error::from_datafusion;
 use crate::error::{Error, Result};
 use crate::storage::storage_error;
@@ -60,6 +61,21 @@ pub(super) async fn schema(files: &Files, session: &dyn Session) -> Result<Schem
         .try_collect()
         .await?;
     merge::schemas(&found, Types::Stored)
+}
+
+/// Where the rows of a Parquet file come from, if it says so.
+pub(crate) async fn provenance(files: &Files, object: &ObjectMeta) -> Result<Option<String>> {
+    check_tail(files, object).await?;
+    let metadata = DFParquetMetadata::new(files.store.as_ref(), object);
+    // As above.
+    let metadata = AssertUnwindSafe(metadata.fetch_metadata()).catch_unwind();
+    let metadata = metadata
+        .await
+        .map_err(|_| damaged("its metadata makes no sense"))?
+        .map_err(from_datafusion)?;
+    let said = metadata.file_metadata().key_value_metadata();
+    let said = said.and_then(|said| said.iter().find(|said| said.key == PROVENANCE_KEY));
+    Ok(said.and_then(|said| said.value.clone()))
 }
 
 async fn check_tail(files: &Files, object: &ObjectMeta) -> Result<()> {

@@ -74,7 +74,7 @@ impl Aside {
         });
         let name = file_beside(self.folder, self.run_id());
         Ok(OpenFile {
-            encoder: Encoder::new(&format, &self.schema, first)?,
+            encoder: Encoder::new(&format, &self.schema, first, None)?,
             staged: self.sink.staging.create(&name).await?,
             rows: 0,
             last_used: 0,

@@ -12,9 +12,11 @@ use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression as ParquetCompression, GzipLevel, ZstdLevel};
+use datafusion::parquet::file::metadata::KeyValue;
 use datafusion::parquet::file::properties::WriterProperties;
 
 use super::{dictionary, finite, lossless};
+use crate::engine::PROVENANCE_KEY;
 use crate::error::{Error, Result};
 use crate::spec::{Compression, CsvOutput, OutputFormat, ParquetOutput};
 
@@ -115,15 +117,20 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// Starts a file of `format`; `first` are the rows that it will start with.
+    /// Starts a file of `format`; `first` are the rows that it will start with, and `provenance` says where they come
+    /// from, which Parquet has a place for.
     pub(super) fn new(
         format: &OutputFormat,
         schema: &SchemaRef,
         first: &RecordBatch,
+        provenance: Option<&str>,
     ) -> Result<Self> {
         let drain = Drain::default();
         let format = match format {
-            OutputFormat::Parquet(options) => parquet(options, schema, first, drain.clone())?,
+            OutputFormat::Parquet(options) => {
+                let start = (schema, first);
+                parquet(options, start, provenance, drain.clone())?
+            }
             OutputFormat::Csv(options) => csv(options, drain.clone())?,
             OutputFormat::Ndjson { compression } => {
                 let text = Text::new(*compression, drain.clone())?;
@@ -189,8 +196,8 @@ impl Encoder {
 
 fn parquet(
     options: &ParquetOutput,
-    schema: &SchemaRef,
-    first: &RecordBatch,
+    (schema, first): (&SchemaRef, &RecordBatch),
+    provenance: Option<&str>,
     drain: Drain,
 ) -> Result<Format> {
     let compression = match options.compression {
@@ -206,7 +213,11 @@ fn parquet(
         .set_compression(compression)
         .set_max_row_group_row_count(Some(options.row_group_rows))
         .set_max_row_group_bytes(Some(ROW_GROUP_BYTES_MAX))
-        .set_created_by(concat!("sluicegate ", env!("CARGO_PKG_VERSION")).to_owned());
+        .set_created_by(concat!("sluicegate ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_key_value_metadata(provenance.map(|said| {
+            let key = PROVENANCE_KEY.to_owned();
+            vec![KeyValue::new(key, said.to_owned())]
+        }));
     for column in dictionary::useless(first) {
         properties = properties.set_column_dictionary_enabled(column, false);
     }

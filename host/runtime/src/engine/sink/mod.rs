@@ -55,6 +55,8 @@ pub(crate) struct Sink {
     pub(crate) rows: Arc<AtomicU64>,
     /// The rules on the rows, if there are any.
     pub(crate) checks: Option<Checks>,
+    /// Where the rows come from, as each file says that can.
+    pub(crate) provenance: Option<String>,
 }
 
 impl Sink {
@@ -190,7 +192,12 @@ impl<'a> Files<'a> {
         );
         self.made += 1;
         Ok(OpenFile {
-            encoder: Encoder::new(&self.sink.output.format, &self.schema, first)?,
+            encoder: Encoder::new(
+                &self.sink.output.format,
+                &self.schema,
+                first,
+                self.sink.provenance.as_deref(),
+            )?,
             staged: self.sink.staging.create(&name).await?,
             rows: 0,
             last_used: self.clock,

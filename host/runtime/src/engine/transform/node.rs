@@ -45,6 +45,10 @@ impl TransformNode {
             schema,
         })
     }
+
+    pub(super) const fn input(&self) -> &LogicalPlan {
+        &self.input
+    }
 }
 
 impl UserDefinedLogicalNodeCore for TransformNode {

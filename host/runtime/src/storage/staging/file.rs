@@ -52,17 +52,23 @@ pub struct FinishedFile {
 }
 
 impl FinishedFile {
-    /// What a commit says of it; from now on, only that can make it appear. None if nobody else could.
-    pub(super) fn detach(self) -> Option<(DataFile, Source)> {
-        let upload = self.ticket?.detach();
-        // Nothing is given up with it any more.
-        drop(self.slot.take()?);
-        let file = DataFile {
-            path: self.path,
+    /// What a version says of it.
+    #[must_use]
+    pub fn told(&self) -> DataFile {
+        DataFile {
+            path: self.path.clone(),
             bytes: self.bytes,
             rows: self.rows,
             blake3: Some(self.hash.to_hex().to_string()),
-        };
+        }
+    }
+
+    /// What a commit says of it; from now on, only that can make it appear. None if nobody else could.
+    pub(super) fn detach(self) -> Option<(DataFile, Source)> {
+        let file = self.told();
+        let upload = self.ticket?.detach();
+        // Nothing is given up with it any more.
+        drop(self.slot.take()?);
         Some((file, Source::Upload(upload)))
     }
 }
