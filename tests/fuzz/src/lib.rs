@@ -11,13 +11,14 @@ mod files;
 mod manifest;
 mod plugin;
 mod policy;
+mod receipt;
 mod spec;
 
 /// A target and its name.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("application", spec::application),
     ("uri", spec::uri),
     ("schema", spec::schema),
@@ -27,6 +28,7 @@ pub const TARGETS: [Target; 11] = [
     ("resource", policy::resource),
     ("audit", audit::audit),
     ("manifest", manifest::manifest),
+    ("receipt", receipt::receipt),
     ("text", files::text),
     ("binary", files::binary),
 ];

@@ -43,6 +43,7 @@ mod policy;
 mod profile;
 mod project;
 mod python;
+mod receipts;
 mod refusals;
 mod s3;
 mod servers;

@@ -8,9 +8,11 @@ use clap::{Args, ValueEnum};
 use sluicegate::error::{Result, ResultExt as _};
 use sluicegate::policy::audit::{Entry, entries};
 use sluicegate::policy::{self, Layer, Suggestion, Syntax, Use};
+use sluicegate::run::Receipt;
 
 use crate::audit;
 use crate::report::{self, Outcome, printable};
+use crate::whence;
 
 /// Writes the fewest statements that allow what runs did, and nothing else
 ///
@@ -18,7 +20,7 @@ use crate::report::{self, Outcome, printable};
 /// eight of a folder. Requests over HTTP are held to host, scheme, methods and paths.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// What `sluice run --audit` wrote; it has to be whole
+    /// What `sluice run --audit` wrote, which has to be whole; or the receipt of a run, whose name ends in `.json`
     #[arg(long, value_name = "FILE")]
     from_run: PathBuf,
     /// What the statements are written in
@@ -37,6 +39,8 @@ enum Format {
 struct Used {
     runs: u64,
     denied: u64,
+    /// Requests that the receipt does not name.
+    untold: u64,
     by_application: BTreeMap<String, HashSet<Use>>,
 }
 
@@ -57,6 +61,13 @@ pub(crate) fn suggest(arguments: &Arguments, json: bool) -> Outcome {
 }
 
 fn read(arguments: &Arguments) -> Result<Used> {
+    let is_receipt = arguments
+        .from_run
+        .extension()
+        .is_some_and(|end| end == "json");
+    if is_receipt {
+        return of_receipt(&whence::receipt(&arguments.from_run.to_string_lossy())?);
+    }
     let mut used = Used::default();
     let mut current = String::new();
     let file = audit::read(&arguments.from_run)?;
@@ -77,6 +88,21 @@ fn read(arguments: &Arguments) -> Result<Used> {
         }
         Ok(())
     })?;
+    Ok(used)
+}
+
+fn of_receipt(receipt: &Receipt) -> Result<Used> {
+    let mut used = Used {
+        runs: 1,
+        untold: receipt.accessed_others,
+        ..Used::default()
+    };
+    let uses = used.by_application.entry(receipt.application.clone());
+    let uses = uses.or_default();
+    for access in &receipt.accessed {
+        uses.extend(access.to_use()?);
+        used.denied += u64::from(!access.allowed);
+    }
     Ok(used)
 }
 
@@ -104,6 +130,13 @@ fn notes(used: &Used, suggestion: &Suggestion) -> Vec<String> {
         let message = format!(
             "Left out, since they were denied: {} requests.",
             used.denied
+        );
+        notes.push(message);
+    }
+    if used.untold > 0 {
+        let message = format!(
+            "Left out, since the receipt does not name them: {} requests; `sluice run --audit` tells all.",
+            used.untold
         );
         notes.push(message);
     }

@@ -190,4 +190,10 @@ impl Request {
     pub const fn resource(&self) -> &Resource {
         &self.resource
     }
+
+    /// What is known of it.
+    #[must_use]
+    pub const fn context(&self) -> &Context {
+        &self.context
+    }
 }

@@ -70,6 +70,8 @@ fn settings() -> Config {
     config
         .strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
+        // Or the same rows could become other bytes on another machine.
+        .cranelift_nan_canonicalization(true)
         .wasm_features(WasmFeatures::all().difference(FEATURES), false)
         .wasm_features(FEATURES, true)
         .gc_support(false)
