@@ -19,7 +19,7 @@ const FORMAT: u32 = 1;
 
 /// Bytes of a receipt: a run reads and writes at most a hundred thousand files each, and a name has a thousand bytes at
 /// most, of which most have a hundred.
-pub(super) const RECEIPT_BYTES_MAX: u64 = 64 << 20;
+pub(super) const RECEIPT_BYTES_MAX: u64 = 256 << 20;
 
 /// The folder of receipts, below the output.
 pub(super) const FOLDER: &str = "_sluice/receipts/";
