@@ -1,7 +1,7 @@
 //! The way of a run from its application to its commit.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Receiver;
@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use super::authority::{guard, policies, told};
 use super::held::Held;
+use super::incremental::Increment;
 use super::summary::Summary;
 use super::{Options, threads};
 use crate::engine::{Checked, Checks, Clean, Engine, Planned, Sink, WrittenFile};
@@ -18,8 +19,10 @@ use crate::network::Budget;
 use crate::policy::{Guard, Policies};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
-use crate::spec::Application;
-use crate::storage::{Beginning, Intent, Meter, SideObjects, Staging, Stores, check_overlap};
+use crate::spec::{Application, Mode};
+use crate::storage::{
+    Beginning, FinishedFile, Intent, Meter, SideObjects, Staging, Stores, check_overlap,
+};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -45,6 +48,24 @@ pub(super) struct Execution {
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     pub(super) stop: Arc<AtomicBool>,
     pub(super) started: Instant,
+    /// What is done of it, where the output has the mode `incremental`; once that is known.
+    pub(super) increment: OnceLock<Increment>,
+}
+
+/// A run that is ready to execute, or that has nothing to do.
+pub(super) enum Prepared {
+    Ready {
+        plan: Planned,
+        checks: Option<Checks>,
+        staging: Arc<Staging>,
+    },
+    Nothing(Box<Summary>),
+}
+
+impl Prepared {
+    pub(super) fn nothing(summary: Summary) -> Self {
+        Self::Nothing(Box::new(summary))
+    }
 }
 
 /// What the partitions of a run wrote.
@@ -55,6 +76,8 @@ pub(super) struct Written {
     /// What the rules on the output found, if there are any.
     pub(super) scorecard: Option<WrittenFile>,
     pub(super) checks: Vec<Checked>,
+    /// What the next run goes on from, where the output has the mode `incremental`.
+    pub(super) bookmark: Option<FinishedFile>,
     pub(super) plan: Planned,
 }
 
@@ -77,6 +100,7 @@ impl Execution {
             budget: Arc::new(Budget::new(application.limits.http.clone(), is_over)),
             stop,
             started: Instant::now(),
+            increment: OnceLock::new(),
             application,
             options,
             meter,
@@ -104,11 +128,13 @@ impl Execution {
         check_overlap(&self.application.inputs, &self.application.output)?;
         let prepared = self.within_limits(self.prepare()).await;
         self.stop.store(prepared.is_err(), Ordering::Relaxed);
-        let (plan, checks, beginning) = prepared?;
-        let staging = match beginning {
-            Beginning::Ready(staging) => Arc::from(staging),
-            Beginning::Committed(past) => return Ok(self.nothing_done(&plan, Some(past.version))),
-            Beginning::Ignored => return Ok(self.nothing_done(&plan, None)),
+        let (plan, checks, staging) = match prepared? {
+            Prepared::Nothing(summary) => return Ok(*summary),
+            Prepared::Ready {
+                plan,
+                checks,
+                staging,
+            } => (plan, checks, staging),
         };
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);
@@ -125,10 +151,28 @@ impl Execution {
     }
 
     /// A plan that is ready to execute, and a place that is ready for its files.
-    async fn prepare(&self) -> Result<(Planned, Option<Checks>, Beginning)> {
-        let logical = self.plan().await?;
+    async fn prepare(&self) -> Result<Prepared> {
+        if self.application.output.mode == Mode::Incremental {
+            return Box::pin(self.prepare_increment()).await;
+        }
+        let (logical, _) = self.plan(None).await?;
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         let checks = self.checks(&plan).await?;
+        Ok(match self.begin().await? {
+            Beginning::Ready(staging) => Prepared::Ready {
+                plan,
+                checks,
+                staging: Arc::from(staging),
+            },
+            Beginning::Committed(past) => {
+                Prepared::nothing(self.nothing_done(&plan, Some(past.version)))
+            }
+            Beginning::Ignored => Prepared::nothing(self.nothing_done(&plan, None)),
+        })
+    }
+
+    /// Opens the output for the run.
+    pub(super) async fn begin(&self) -> Result<Beginning> {
         let output = &self.application.output;
         let preparing = || format!("prepare the output `{}`", output.uri);
         let place = self
@@ -143,7 +187,7 @@ impl Execution {
             time: self.application.limits.wall_time,
         };
         let beginning = Staging::begin(&place, intent).await;
-        Ok((plan, checks, beginning.with_context(preparing)?))
+        beginning.with_context(preparing)
     }
 
     /// Does `work` unless the run is cancelled or out of time meanwhile: a server may never answer.
@@ -184,7 +228,11 @@ impl Execution {
         });
         let quarantine = self.engine.quarantine();
         quarantine.begin(Arc::clone(&sink), self.clean()).await;
-        let lanes = Lanes::new(plan.partitions())?;
+        // Without exchanges, no partition waits for another.
+        let lanes = Lanes::new(match self.increment.get() {
+            Some(_) => plan.partitions().min(self.engine.threads()),
+            None => plan.partitions(),
+        })?;
         let mut partitions = JoinSet::new();
         for partition in 0..plan.partitions() {
             let stream = plan.execute(partition)?;
@@ -198,11 +246,13 @@ impl Execution {
         let mut done = done?;
         done.sort_by_key(|(partition, _)| *partition);
         let mut files: Vec<_> = done.into_iter().flat_map(|(_, files)| files).collect();
-        if files.is_empty() {
+        if files.is_empty() && !self.keeps_files() {
             files = sink.write_empty().await?;
         }
         let (checks, scorecard) = self.conclude(&sink).await?;
+        let bookmark = self.write_bookmark(&sink.staging, &files).await?;
         Ok(Written {
+            bookmark,
             files,
             quarantine: quarantine.end().await?,
             scorecard,

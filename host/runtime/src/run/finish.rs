@@ -15,7 +15,7 @@ impl Execution {
         let rows_out = written.files.iter().map(|file| file.rows).sum();
         let mut files = Vec::with_capacity(written.files.len());
         let mut finished = Vec::with_capacity(written.files.len());
-        for WrittenFile { mut file, rows } in written.files {
+        for WrittenFile { mut file, rows, .. } in written.files {
             files.push(FileSummary {
                 path: file.path.clone(),
                 rows,
@@ -26,12 +26,13 @@ impl Execution {
         }
         let quarantine = written.quarantine.as_ref();
         let quarantine = quarantine.map(|written| written.file.path.clone());
-        for WrittenFile { mut file, rows } in
+        for WrittenFile { mut file, rows, .. } in
             written.quarantine.into_iter().chain(written.scorecard)
         {
             file.rows = Some(rows);
             finished.push(file);
         }
+        finished.extend(written.bookmark);
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
         if let Err(error) = self.follow() {
@@ -96,6 +97,7 @@ impl Execution {
             application: self.application.name.clone(),
             version: None,
             skipped: false,
+            incremental: self.incremental(),
             rows_in: plan.rows_read(),
             rows_out,
             rows_rejected: steps.iter().map(|step| step.rows_rejected).sum(),
