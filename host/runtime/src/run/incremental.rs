@@ -18,7 +18,7 @@ use serde::Serialize;
 use self::bookmark::{BYTES_MAX, Bookmark, Key, Made, Piece, UNITS_MAX};
 pub(super) use self::bookmark::{file as bookmark_file, of as bookmark_of};
 use super::execute::{Execution, Prepared};
-use super::open::files_of;
+use super::open::named_files_of;
 use crate::engine::{Checks, ColumnMask, Files, Later, Planned, Unit, WrittenFile};
 use crate::error::{Error, Result, ResultExt as _};
 use crate::spec::{Input, InputFormat, SchemaColumn};
@@ -27,8 +27,11 @@ use crate::storage::{Beginning, FinishedFile, Manifest, ObjectMeta, Staging};
 /// Input of a unit: enough that a file of the output is worth it, and little enough to be made anew for one change.
 const UNIT_BYTES_MAX: u64 = 64 << 20;
 
-/// Below it, a unit costs more to plan and to read again than it saves.
-const UNIT_BYTES_MIN: u64 = 4 << 20;
+/// Below it, a file of the output is small, and each thread gets one unit at most.
+const UNIT_BYTES_SMALL: u64 = 4 << 20;
+
+/// Below it, a unit is not worth a thread of its own.
+const UNIT_BYTES_MIN: u64 = 1 << 20;
 
 /// Units for each thread, so that the last ones end at about the same time.
 const UNITS_PER_THREAD: u64 = 4;
@@ -233,7 +236,6 @@ impl Execution {
         let (logical, listed) = self.plan(Some(&before)).await?;
         let listed = listed.ok_or_else(|| Error::internal("an incremental run has no input"))?;
         let Listed { files, later, key } = listed;
-        refuse_unnamed(&files)?;
         // Of a plan that reads nothing yet, all is known that decides about rows.
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         refuse_stateful(&plan)?;
@@ -275,7 +277,9 @@ impl Execution {
         let bytes: u64 = process.objects.iter().map(|object| object.size).sum();
         let total = &self.options.progress.bytes_total;
         total.store(bytes, Ordering::Relaxed);
-        increment.fresh = later.read(&process, self.share(bytes)).await?;
+        increment.fresh = later
+            .read(&process, share(bytes, self.engine.threads()))
+            .await?;
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         if plan.partitions() != increment.fresh.len().max(1) {
             return Err(Error::internal(
@@ -289,15 +293,6 @@ impl Execution {
             retired.chain(before.file).collect()
         });
         Ok((plan, Some((checks, replaced))))
-    }
-
-    /// Bytes of a unit.
-    fn share(&self, bytes: u64) -> u64 {
-        let units = self.engine.threads() as u64 * UNITS_PER_THREAD;
-        let even = bytes.div_ceil(units);
-        // Half of what there may be, so that the next runs can add some.
-        let few = bytes.div_ceil(UNITS_MAX as u64 / 2);
-        even.clamp(UNIT_BYTES_MIN, UNIT_BYTES_MAX).max(few)
     }
 
     /// Whether files of earlier runs stay.
@@ -346,7 +341,7 @@ impl Execution {
     async fn made(&self, increment: &Increment) -> Result<Vec<Made>> {
         let mut now = BTreeMap::new();
         for input in &self.application.inputs {
-            let files = files_of(&self.stores, &input.name, &input.uri).await?;
+            let files = named_files_of(&self.stores, &input.name, &input.uri).await?;
             let objects = files.objects.into_iter();
             now.extend(objects.map(|object| (object.location.clone(), object)));
         }
@@ -375,22 +370,18 @@ impl Execution {
     }
 }
 
+/// Bytes of a unit, where `bytes` are read by so many threads.
+fn share(bytes: u64, threads: usize) -> u64 {
+    let each = bytes.div_ceil(threads.max(1) as u64);
+    let small = each.min(UNIT_BYTES_SMALL);
+    let even = (each / UNITS_PER_THREAD).max(small);
+    // Half of what there may be, so that the next runs can add some.
+    let few = bytes.div_ceil(UNITS_MAX as u64 / 2);
+    even.clamp(UNIT_BYTES_MIN, UNIT_BYTES_MAX).max(few)
+}
+
 /// The rules on what is written, and what is replaced; nothing where all is.
 type Work = (Option<Checks>, Option<BTreeSet<String>>);
-
-/// Refuses files of which nobody could tell whether they have changed.
-fn refuse_unnamed(files: &Files) -> Result<()> {
-    match files.objects.iter().find(|object| object.e_tag.is_none()) {
-        None => Ok(()),
-        Some(object) => {
-            let name = files.name(object);
-            let message = format!("`{name}` has no etag, so that nobody can tell when it changes");
-            Err(Error::input(message)
-                .fact("file", &name)
-                .hint("use `mode = \"overwrite\"`, or copy the file to a folder or a bucket first"))
-        }
-    }
-}
 
 /// Refuses transforms that see more than a row at a time.
 fn refuse_stateful(plan: &Planned) -> Result<()> {
@@ -406,5 +397,24 @@ fn refuse_stateful(plan: &Planned) -> Result<()> {
                 .fact("step", &step.name)
                 .hint("use `mode = \"overwrite\"`; if the transform looks at each batch alone, have its `bind` say `stateless`"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    #[test]
+    fn units_are_as_large_as_threads_and_bounds_allow() {
+        let mib = |bytes: u64, threads| share(bytes * MIB, threads) / MIB;
+        assert_eq!(mib(1, 2), 1);
+        assert_eq!(mib(6, 2), 3); // one for each thread
+        assert_eq!(mib(20, 2), 4);
+        assert_eq!(mib(160, 2), 20); // four for each thread
+        assert_eq!(mib(10_000, 2), 64);
+        let much = 10_000_000 * MIB;
+        assert!(much.div_ceil(share(much, 2)) <= UNITS_MAX as u64 / 2);
     }
 }

@@ -7,7 +7,7 @@ use super::access::{self, Reach, Vault};
 use super::execute::Execution;
 use super::incremental::{Before, Listed};
 use super::masks::{Folders, Masks};
-use super::open::{files_of, with_schema};
+use super::open::{files_of, named_files_of, with_schema};
 use super::plugin_bytes;
 use crate::engine::{LogicalPlan, Watch};
 use crate::error::{Error, Result, ResultExt};
@@ -73,7 +73,10 @@ impl Execution {
         let (mut opened, mut listed) = (Vec::new(), None);
         let mut bytes = 0;
         for (index, input) in application.inputs.iter().enumerate() {
-            let mut files = files_of(&self.stores, &input.name, &input.uri).await?;
+            let mut files = match before {
+                None => files_of(&self.stores, &input.name, &input.uri).await?,
+                Some(_) => named_files_of(&self.stores, &input.name, &input.uri).await?,
+            };
             bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
             let folders = Folders::of(&files, &self.options.environment)?;
             files.discreet = !folders.masked(guard)?.is_empty();
