@@ -109,8 +109,9 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
         summary.run_id
     )?;
     if summary.skipped {
-        return skipped(summary.version, text);
+        return skipped(summary, text);
     }
+    incremental(summary, text)?;
     writeln!(
         text,
         "  rows    {} in, {} out, {} rejected{}",
@@ -163,8 +164,30 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
     }
 }
 
-fn skipped(version: Option<u64>, text: &mut String) -> std::fmt::Result {
-    match version {
+/// What became of the files of the input, where those that are as they were are not read.
+fn incremental(summary: &Summary, text: &mut String) -> std::fmt::Result {
+    let Some(found) = &summary.incremental else {
+        return Ok(());
+    };
+    writeln!(
+        text,
+        "  input   {} files as they were, {} processed, {} gone",
+        HumanCount(found.files_reused),
+        HumanCount(found.files_processed),
+        HumanCount(found.files_removed)
+    )?;
+    match &found.anew {
+        Some(why) => writeln!(text, "  anew    all of it: {}", printable(why)),
+        None => Ok(()),
+    }
+}
+
+fn skipped(summary: &Summary, text: &mut String) -> std::fmt::Result {
+    match summary.version {
+        Some(version) if summary.incremental.is_some() => writeln!(
+            text,
+            "  skipped: the input is as it was for version {version}"
+        ),
         Some(version) => writeln!(
             text,
             "  skipped: this run committed version {version} before"

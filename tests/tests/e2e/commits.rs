@@ -75,14 +75,31 @@ fn current(server: &Server) -> Vec<String> {
     names
 }
 
+/// Changes a file of the input and adds one. Yields the parameters by which no other is made anew.
+fn change(server: &Server) -> &'static [&'static str] {
+    server.put("landing", "sales/sales.csv", &SALES.replace("1003", "1006"));
+    server.put("landing", "sales/more.csv", &SALES.replace("\n10", "\n20"));
+    &["-p", "min_amount=100"]
+}
+
 /// Runs that are killed when their store has done what they asked for `at` times, for each `at` that there is. Yields
 /// how many there are.
 fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u64 {
     let origin = server();
-    let first = lab(&origin, "error-if-exists");
+    let is_incremental = mode == "incremental";
+    let first = lab(
+        &origin,
+        if is_incremental {
+            mode
+        } else {
+            "error-if-exists"
+        },
+    );
     if before.is_some() {
         first.run(&["--run-id", "first", "-p", "min_amount=100"]);
     }
+    let parameters = if is_incremental { change(&origin) } else { &[] };
+    let killed_run = [&["--run-id", "killed"], parameters].concat();
     for at in 0..REQUESTS_MAX {
         let server = server();
         server.copy_of(&origin);
@@ -107,7 +124,8 @@ fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u
                 Fate::Lost
             }
         })));
-        let ended = project.exposed(&["run", "app.toml", "--run-id", "killed"], &process);
+        let run = [&["run", "app.toml"], killed_run.as_slice()].concat();
+        let ended = project.exposed(&run, &process);
         server.judge(None);
         let what = format!("{mode}, killed at request {at}");
         let meanwhile = seen(&project);
@@ -127,7 +145,7 @@ fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u
             Some(_) => assert_eq!(listed(&server), current(&server), "{what}"),
             None => assert!(listed(&server).is_empty(), "{what}: {:?}", listed(&server)),
         }
-        project.run(&["--run-id", "killed"]);
+        project.run(&killed_run);
         assert_eq!(
             seen(&project).as_deref(),
             Some(after),
@@ -161,6 +179,13 @@ fn an_append_that_is_killed_is_whole_or_nothing() {
 #[test]
 fn an_overwrite_that_is_killed_is_whole_or_nothing() {
     let requests = kill_at_every_request("overwrite", Some(&LARGE), &ALL);
+    assert!(requests >= 15, "{requests} requests");
+}
+
+#[test]
+fn an_incremental_run_that_is_killed_is_whole_or_nothing() {
+    let after = [1001, 1006, 2001, 2003];
+    let requests = kill_at_every_request("incremental", Some(&LARGE), &after);
     assert!(requests >= 15, "{requests} requests");
 }
 

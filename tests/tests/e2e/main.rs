@@ -30,6 +30,7 @@ mod hoard;
 mod hostile;
 mod http;
 mod http_limits;
+mod incremental;
 mod ipc;
 mod jobs;
 mod languages;

@@ -372,3 +372,23 @@ fn a_receipt_tells_the_least_that_policies_have_to_allow() {
     let ended = replay(&project);
     assert!(ended.out.contains("other policies decide"), "{}", ended.out);
 }
+
+#[test]
+fn an_incremental_run_is_replayed_with_what_it_processed() {
+    let project = Project::lab();
+    project.write("in/a.csv", SALES);
+    project.application("uri = \"in/\"", "", "mode = \"incremental\"");
+    project.run(&["--run-id", "r-0"]);
+    project.write("in/b.csv", SALES);
+    project.run(&["--run-id", "r-1"]);
+    let told = receipt(&project);
+    let files = told["inputs"][0]["files"].as_array().unwrap();
+    assert_eq!(files.len(), 1, "{files:?}");
+    assert_eq!(files[0]["path"], "b.csv");
+    for run in ["r-0", "r-1"] {
+        let receipt = format!("out/_sluice/receipts/{run}.json");
+        let ended = project.sluice(&["run", "--replay", &receipt]);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(ended.out.contains("1 files"), "{}", ended.out);
+    }
+}

@@ -32,7 +32,7 @@ use datafusion::prelude::SessionConfig;
 pub use self::check::Checked;
 use self::error::from_datafusion;
 use self::memory::{GuestMemory, PeakPool};
-use self::quarantine::Kind;
+use self::quarantine::{Kind, Tally};
 use self::scan::{Masked, Table};
 pub use self::transform::RejectedRow;
 pub(crate) use self::transform::origins;
@@ -41,12 +41,12 @@ use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;
 use crate::sandbox::{Access, InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
 use crate::schedule::Workers;
-use crate::spec::{Input, InputFormat, Problems, Rules, Step};
+use crate::spec::{Input, InputFormat, Problems, Rules, SchemaColumn, Step};
 
 pub(crate) use self::check::{Checks, referred, scorecard};
 pub(crate) use self::plan::{Planned, StepFigures};
 pub(crate) use self::quarantine::{BadFigures, Clean, Kind as BadKind, Quarantine};
-pub(crate) use self::scan::{ColumnMask, Files, HashKey, provenance};
+pub(crate) use self::scan::{ColumnMask, Files, HashKey, Later, Unit, provenance};
 pub(crate) use self::sink::{Sink, WrittenFile, file_beside};
 pub(crate) use datafusion::logical_expr::LogicalPlan;
 
@@ -105,18 +105,50 @@ impl Engine {
 
     /// Finds the columns of `input`.
     pub(crate) async fn open(&self, index: usize, input: &Input, files: &Files) -> Result<Opened> {
-        let url =
-            ObjectStoreUrl::parse(format!("input-{index}://files")).map_err(from_datafusion)?;
-        let runtime = self.session.runtime_env();
-        runtime.register_object_store(url.as_ref(), Arc::clone(&files.store));
-        let partitions = self.workers.threads();
-        let rule = input.bad_rows;
-        let tally = self.quarantine.tally(Kind::Input, &input.name, rule);
+        let (url, tally) = self.register(index, input, files)?;
+        let partitions = self.threads();
         let table = Table::open(input, files, url, &self.session, (partitions, tally)).await?;
         Ok(Opened {
             input: input.clone(),
             table,
         })
+    }
+
+    /// The same, whose files are chosen later. Where `sample` holds some of them, and those have the columns that stand
+    /// with it, so have all.
+    pub(crate) async fn open_later(
+        &self,
+        index: usize,
+        input: &Input,
+        files: &Files,
+        sample: Option<(Files, &[SchemaColumn])>,
+    ) -> Result<(Opened, Later)> {
+        let (url, tally) = self.register(index, input, files)?;
+        let care = (sample, tally);
+        let (table, later) = Table::open_later(input, files, url, &self.session, care).await?;
+        let input = input.clone();
+        Ok((Opened { input, table }, later))
+    }
+
+    /// Makes the store of an input known to plans, and its bad rows be counted.
+    fn register(
+        &self,
+        index: usize,
+        input: &Input,
+        files: &Files,
+    ) -> Result<(ObjectStoreUrl, Arc<Tally>)> {
+        let url =
+            ObjectStoreUrl::parse(format!("input-{index}://files")).map_err(from_datafusion)?;
+        let runtime = self.session.runtime_env();
+        runtime.register_object_store(url.as_ref(), Arc::clone(&files.store));
+        let rule = input.bad_rows;
+        let tally = self.quarantine.tally(Kind::Input, &input.name, rule);
+        Ok((url, tally))
+    }
+
+    /// Compute threads, and partitions that go on at once.
+    pub(crate) fn threads(&self) -> usize {
+        self.workers.threads()
     }
 
     /// Puts `step` on top of a plan: binds its plugin to the plan's schema.

@@ -23,6 +23,7 @@ pub(crate) type Rows = BoxStream<'static, Result<RecordBatch>>;
 pub(crate) struct StepFigures {
     pub(crate) name: String,
     pub(crate) plugin: String,
+    pub(crate) is_stateless: bool,
     pub(crate) rows_in: u64,
     pub(crate) rows_out: u64,
     pub(crate) rows_rejected: u64,
@@ -109,6 +110,7 @@ fn figures(transform: &TransformExec) -> StepFigures {
     StepFigures {
         name: step.name.clone(),
         plugin: step.guests.digest().to_owned(),
+        is_stateless: step.stateless,
         rows_in: sum(&metrics, "input_rows"),
         rows_out: metrics.output_rows().unwrap_or(0) as u64,
         rows_rejected: sum(&metrics, "rejected_rows"),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::contract::scorecard_file;
 use super::execute::Execution;
+use super::incremental::bookmark_file;
 use super::{Options, needs};
 use crate::engine::Quarantine;
 use crate::error::{Error, Result};
 use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
-use crate::spec::Application;
+use crate::spec::{Application, Mode};
 use crate::storage::{Place, canonical};
 
 /// The error with a denial and its cure as a hint, or with the cure alone where it tells of the denial already.
@@ -77,7 +78,9 @@ impl Execution {
         let bad = bad.then(|| Quarantine::file(run));
         let checks = !self.application.output.rules.list().is_empty();
         let checks = checks.then(|| scorecard_file(run));
-        for beside in bad.into_iter().chain(checks) {
+        let bookmark = output.mode == Mode::Incremental;
+        let bookmark = bookmark.then(|| bookmark_file(run));
+        for beside in bad.into_iter().chain(checks).chain(bookmark) {
             self.guard
                 .grant::<act::ObjectCreate>(named(beside)?, Context::default())?;
         }

@@ -89,7 +89,7 @@ impl Execution {
 
     /// The rules on the output, whose columns are compared with their contract. Whether one that is never null has no
     /// null is a rule: its rows tell, where its type does not.
-    async fn rules(&self, found: &Schema) -> Result<Rules> {
+    pub(super) async fn rules(&self, found: &Schema) -> Result<Rules> {
         let output = &self.application.output;
         let rules = output.rules.clone();
         let Some(contract) = &output.contract else {

@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use serde::Serialize;
 
 use super::first_rows;
+use super::incremental::bookmark_of;
 use super::open::origin;
 use crate::engine::{Engine, Files, Sink, WrittenFile};
 use crate::error::{Error, Result, ResultExt};
@@ -135,6 +136,14 @@ impl Dataset {
     pub async fn compact(&self, target_bytes: u64, run: &str) -> Result<Compacted> {
         let snapshot = self.snapshot(None).await?;
         let version = snapshot.manifest.version();
+        if bookmark_of(&snapshot.manifest).is_some() {
+            let uri = &self.place.uri;
+            let message = format!(
+                "the files of `{uri}` are what `mode = \"incremental\"` made of pieces of the input, each by itself"
+            );
+            return Err(Error::input(message)
+                .hint("a run in the mode `overwrite` merges them, and is whole"));
+        }
         let mut folders: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for object in snapshot.objects {
             let name = self.place.below(&object.location);
@@ -256,7 +265,7 @@ impl Dataset {
         };
         let mut finished = Vec::new();
         for partition in 0..plan.partitions() {
-            for WrittenFile { mut file, rows } in
+            for WrittenFile { mut file, rows, .. } in
                 sink.write(partition, plan.execute(partition)?).await?
             {
                 file.rows = Some(rows);

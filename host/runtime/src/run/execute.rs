@@ -1,7 +1,7 @@
 //! The way of a run from its application to its commit.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Receiver;
@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::accessed::Accessed;
 use super::authority::{guard, policies, told};
 use super::held::Held;
+use super::incremental::Increment;
 use super::receipt::Receipt;
 use super::record::Noted;
 use super::replay::Notes;
@@ -22,9 +23,9 @@ use crate::network::Budget;
 use crate::policy::{Audit, Guard, Policies};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
-use crate::spec::Application;
+use crate::spec::{Application, Mode};
 use crate::storage::{
-    Beginning, Intent, Meter, Place, SideObjects, Staging, Stores, check_overlap,
+    Beginning, FinishedFile, Intent, Meter, Place, SideObjects, Staging, Stores, check_overlap,
 };
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
@@ -58,6 +59,24 @@ pub(super) struct Execution {
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     pub(super) stop: Arc<AtomicBool>,
     pub(super) started: Instant,
+    /// What is done of it, where the output has the mode `incremental`; once that is known.
+    pub(super) increment: OnceLock<Increment>,
+}
+
+/// A run that is ready to execute, or that has nothing to do.
+pub(super) enum Prepared {
+    Ready {
+        plan: Planned,
+        checks: Option<Checks>,
+        staging: Arc<Staging>,
+    },
+    Nothing(Box<Summary>),
+}
+
+impl Prepared {
+    pub(super) fn nothing(summary: Summary) -> Self {
+        Self::Nothing(Box::new(summary))
+    }
 }
 
 /// What the partitions of a run wrote.
@@ -68,6 +87,8 @@ pub(super) struct Written {
     /// What the rules on the output found, if there are any.
     pub(super) scorecard: Option<WrittenFile>,
     pub(super) checks: Vec<Checked>,
+    /// What the next run goes on from, where the output has the mode `incremental`.
+    pub(super) bookmark: Option<FinishedFile>,
     pub(super) plan: Planned,
     /// As far as it was known before the first row was read.
     pub(super) receipt: Receipt,
@@ -77,8 +98,8 @@ pub(super) struct Written {
 pub(super) enum Work {
     /// All rows are written, and not visible yet.
     Done(Arc<Staging>, Box<Written>),
-    /// The output has all of it, by the version that is told, or is to stay as it is.
-    Nothing(Planned, Option<u64>),
+    /// The output has all of it, or is to stay as it is.
+    Nothing(Box<Summary>),
 }
 
 impl Execution {
@@ -106,6 +127,7 @@ impl Execution {
             budget: Arc::new(Budget::new(application.limits.http.clone(), is_over)),
             stop,
             started: Instant::now(),
+            increment: OnceLock::new(),
             application,
             options,
             meter,
@@ -117,7 +139,7 @@ impl Execution {
     pub(super) async fn run(self) -> Result<Summary> {
         self.told(async |run| match run.work().await? {
             Work::Done(staging, written) => Box::pin(run.commit(staging, *written)).await,
-            Work::Nothing(plan, version) => Ok(run.nothing_done(&plan, version)),
+            Work::Nothing(summary) => Ok(*summary),
         })
         .await
     }
@@ -143,11 +165,13 @@ impl Execution {
         check_overlap(&self.application.inputs, &self.application.output)?;
         let prepared = self.within_limits(self.prepare()).await;
         self.stop.store(prepared.is_err(), Ordering::Relaxed);
-        let (plan, checks, beginning) = prepared?;
-        let staging = match beginning {
-            Beginning::Ready(staging) => Arc::from(staging),
-            Beginning::Committed(past) => return Ok(Work::Nothing(plan, Some(past.version))),
-            Beginning::Ignored => return Ok(Work::Nothing(plan, None)),
+        let (plan, checks, staging) = match prepared? {
+            Prepared::Nothing(summary) => return Ok(Work::Nothing(summary)),
+            Prepared::Ready {
+                plan,
+                checks,
+                staging,
+            } => (plan, checks, staging),
         };
         // What was read to plan the run, such as schemas and plugins, is not part of its work.
         self.meter.read.store(0, Ordering::Relaxed);
@@ -162,10 +186,28 @@ impl Execution {
     }
 
     /// A plan that is ready to execute, and a place that is ready for its files.
-    async fn prepare(&self) -> Result<(Planned, Option<Checks>, Beginning)> {
-        let logical = self.plan().await?;
+    async fn prepare(&self) -> Result<Prepared> {
+        if self.application.output.mode == Mode::Incremental {
+            return Box::pin(self.prepare_increment()).await;
+        }
+        let (logical, _) = self.plan(None).await?;
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         let checks = self.checks(&plan).await?;
+        Ok(match self.begin().await? {
+            Beginning::Ready(staging) => Prepared::Ready {
+                plan,
+                checks,
+                staging: Arc::from(staging),
+            },
+            Beginning::Committed(past) => {
+                Prepared::nothing(self.nothing_done(&plan, Some(past.version)))
+            }
+            Beginning::Ignored => Prepared::nothing(self.nothing_done(&plan, None)),
+        })
+    }
+
+    /// Opens the output for the run.
+    pub(super) async fn begin(&self) -> Result<Beginning> {
         let output = &self.application.output;
         let preparing = || format!("prepare the output `{}`", output.uri);
         let place = self.place().with_context(preparing)?;
@@ -176,7 +218,7 @@ impl Execution {
             time: self.application.limits.wall_time,
         };
         let beginning = Staging::begin(&place, intent).await;
-        Ok((plan, checks, beginning.with_context(preparing)?))
+        beginning.with_context(preparing)
     }
 
     /// Where the output goes.
@@ -230,7 +272,11 @@ impl Execution {
         });
         let quarantine = self.engine.quarantine();
         quarantine.begin(Arc::clone(&sink), self.clean()).await;
-        let lanes = Lanes::new(plan.partitions())?;
+        // Without exchanges, no partition waits for another.
+        let lanes = Lanes::new(match self.increment.get() {
+            Some(_) => plan.partitions().min(self.engine.threads()),
+            None => plan.partitions(),
+        })?;
         let mut partitions = JoinSet::new();
         for partition in 0..plan.partitions() {
             let stream = plan.execute(partition)?;
@@ -244,11 +290,13 @@ impl Execution {
         let mut done = done?;
         done.sort_by_key(|(partition, _)| *partition);
         let mut files: Vec<_> = done.into_iter().flat_map(|(_, files)| files).collect();
-        if files.is_empty() {
+        if files.is_empty() && !self.keeps_files() {
             files = sink.write_empty().await?;
         }
         let (checks, scorecard) = self.conclude(&sink).await?;
+        let bookmark = self.write_bookmark(&sink.staging, &files).await?;
         Ok(Written {
+            bookmark,
             files,
             quarantine: quarantine.end().await?,
             scorecard,

@@ -16,7 +16,7 @@ impl Execution {
         let rows_out = written.files.iter().map(|file| file.rows).sum();
         let mut files = Vec::with_capacity(written.files.len());
         let mut finished = Vec::with_capacity(written.files.len() + 3);
-        for WrittenFile { mut file, rows } in written.files {
+        for WrittenFile { mut file, rows, .. } in written.files {
             files.push(FileSummary {
                 path: file.path.clone(),
                 rows,
@@ -29,12 +29,13 @@ impl Execution {
         let mut receipt = self.complete(written.receipt, &written.plan, told)?;
         let quarantine = written.quarantine.as_ref();
         receipt.output.quarantine = quarantine.map(|written| written.file.path.clone());
-        for WrittenFile { mut file, rows } in
+        for WrittenFile { mut file, rows, .. } in
             written.quarantine.into_iter().chain(written.scorecard)
         {
             file.rows = Some(rows);
             finished.push(file);
         }
+        finished.extend(written.bookmark);
         finished.push(self.leave(&staging, &receipt).await?);
         let staging = Arc::into_inner(staging)
             .ok_or_else(|| Error::internal("a partition outlived its run"))?;
@@ -117,6 +118,7 @@ impl Execution {
             application: self.application.name.clone(),
             version: None,
             skipped: false,
+            incremental: self.incremental(),
             rows_in: plan.rows_read(),
             rows_out,
             rows_rejected: steps.iter().map(|step| step.rows_rejected).sum(),

@@ -160,7 +160,7 @@ impl Needs<'_> {
                 Action::ObjectCreate,
                 Action::ObjectOverwrite,
             ],
-            Mode::Overwrite | Mode::OverwritePartitions => &[
+            Mode::Overwrite | Mode::OverwritePartitions | Mode::Incremental => &[
                 Action::ObjectList,
                 Action::ObjectCreate,
                 Action::ObjectOverwrite,

@@ -2,11 +2,15 @@
 
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::engine::Files;
 use crate::error::{Error, Result, ResultExt};
 use crate::spec::{Input, InputFormat, SchemaSource, Scheme, Uri, parse_schema};
-use crate::storage::{Place, Stores, list, read_whole};
+use crate::storage::{ObjectMeta, Place, Stores, head_object, list, read_whole};
+
+/// Files that are asked for their etags at once.
+const HEADS_MAX: usize = 32;
 
 /// Bytes of a schema file.
 const SCHEMA_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -16,13 +20,49 @@ pub(super) async fn files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<F
     let opening = || format!("open input `{name}`");
     let place = stores.open_input(uri).with_context(opening)?;
     let objects = list(&place, uri.pattern()).await.with_context(opening)?;
-    Ok(Files {
+    Ok(files_at(place, objects))
+}
+
+/// As [`files_of`], each with its etag, also where a listing does not tell it.
+///
+/// # Errors
+///
+/// Fails also where a file has none: nobody could tell when it changes.
+pub(super) async fn named_files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<Files> {
+    let opening = || format!("open input `{name}`");
+    let place = stores.open_input(uri).with_context(opening)?;
+    let objects = list(&place, uri.pattern()).await.with_context(opening)?;
+    let asked = objects.into_iter().map(|mut object| {
+        let place = &place;
+        async move {
+            if object.e_tag.is_none() {
+                let found = head_object(place, &object.location).await?;
+                object.e_tag = found.and_then(|found| found.etag);
+            }
+            Ok::<_, Error>(object)
+        }
+    });
+    let asked = stream::iter(asked).boxed().buffered(HEADS_MAX);
+    let objects: Vec<ObjectMeta> = asked.try_collect().await.with_context(opening)?;
+    let files = files_at(place, objects);
+    let Some(object) = files.objects.iter().find(|object| object.e_tag.is_none()) else {
+        return Ok(files);
+    };
+    let name = files.name(object);
+    let message = format!("`{name}` has no etag, so that nobody can tell when it changes");
+    Err(Error::input(message)
+        .fact("file", &name)
+        .hint("use `mode = \"overwrite\"`, or copy the file to a folder or a bucket first"))
+}
+
+fn files_at(place: Place, objects: Vec<ObjectMeta>) -> Files {
+    Files {
         origin: origin(&place),
+        local: place.uri.scheme() == Scheme::File,
         store: place.store,
         objects,
-        local: uri.scheme() == Scheme::File,
         discreet: false,
-    })
+    }
 }
 
 /// What precedes the keys of a store in messages: they are relative to a folder, a bucket or a host.

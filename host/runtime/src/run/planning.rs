@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 
 use super::access::{self, Reach, Vault};
 use super::execute::Execution;
+use super::incremental::{Before, Listed};
 use super::masks::{Folders, Masks};
-use super::open::{files_of, with_schema};
+use super::open::{files_of, named_files_of, with_schema};
 use super::{plugin_bytes, record};
 use crate::engine::{LogicalPlan, Watch};
 use crate::error::{Error, Result, ResultExt};
@@ -14,8 +15,13 @@ use crate::spec::Source;
 
 impl Execution {
     /// The plan of the application: its inputs, and its steps on top of them.
-    pub(super) async fn plan(&self) -> Result<LogicalPlan> {
-        let (inputs, vault) = self.inputs().await?;
+    ///
+    /// Where it goes on from what the version `before` tells, its input is opened and not read yet.
+    pub(super) async fn plan(
+        &self,
+        before: Option<&Before>,
+    ) -> Result<(LogicalPlan, Option<Listed>)> {
+        let (inputs, vault, listed) = self.inputs(before).await?;
         let mut steps: Vec<LogicalPlan> = Vec::new();
         let mut noted = Vec::new();
         for step in &self.application.steps {
@@ -59,17 +65,23 @@ impl Execution {
         }
         let plan = source(&inputs, &steps, self.application.output.from)?;
         self.note_steps(noted, &plan);
-        Ok(plan)
+        Ok((plan, listed))
     }
 
     /// The inputs as the run may see them, and its secrets.
-    async fn inputs(&self) -> Result<(Vec<LogicalPlan>, Arc<Vault>)> {
+    async fn inputs(
+        &self,
+        before: Option<&Before>,
+    ) -> Result<(Vec<LogicalPlan>, Arc<Vault>, Option<Listed>)> {
         let (application, guard) = (&self.application, &self.guard);
-        let mut opened = Vec::new();
+        let (mut opened, mut listed) = (Vec::new(), None);
         let mut noted = Vec::new();
         let mut bytes = 0;
         for (index, input) in application.inputs.iter().enumerate() {
-            let mut files = files_of(&self.stores, &input.name, &input.uri).await?;
+            let mut files = match before {
+                None => files_of(&self.stores, &input.name, &input.uri).await?,
+                Some(_) => named_files_of(&self.stores, &input.name, &input.uri).await?,
+            };
             self.only_replayed(input, &mut files)?;
             bytes += files.objects.iter().map(|object| object.size).sum::<u64>();
             let folders = Folders::of(&files, &self.options.environment)?;
@@ -77,7 +89,16 @@ impl Execution {
             let discreet = guard.snapshot().denies_columns();
             let declared = input;
             let input = with_schema(&self.stores, input.clone(), discreet).await?;
-            let input = self.engine.open(index, &input, &files).await?;
+            let input = match before {
+                None => self.engine.open(index, &input, &files).await?,
+                Some(before) => {
+                    let sample = before.sample(&input, &files);
+                    let opening = self.engine.open_later(index, &input, &files, sample);
+                    let (opened, later) = opening.await?;
+                    listed = Some(Listed::new(&input, files.clone(), later)?);
+                    opened
+                }
+            };
             let columns = input.columns();
             let masks = Masks::decide(guard, &folders, &columns)?;
             noted.push(record::input(declared, &files, masks.names()));
@@ -93,15 +114,17 @@ impl Execution {
             .flat_map(|(_, masks)| masks.secrets())
             .collect();
         let vault = Vault::open(application, &self.options, guard, &hashing).await?;
-        let masked = opened
-            .into_iter()
-            .map(|(input, masks)| {
-                input.scan(&masks.ready(application, guard, &self.held, &vault)?)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let mut masked = Vec::with_capacity(opened.len());
+        for (input, masks) in opened {
+            let masks = masks.ready(application, guard, &self.held, &vault)?;
+            if let Some(listed) = &mut listed {
+                listed.add_masks(&masks);
+            }
+            masked.push(input.scan(&masks)?);
+        }
         self.compare_inputs(&masked).await?;
         self.note_inputs(noted, &masked);
-        Ok((masked, Arc::new(vault)))
+        Ok((masked, Arc::new(vault), listed))
     }
 }
 

@@ -267,6 +267,9 @@ fn occupied(mode: Mode) -> Result<String> {
         Mode::OverwritePartitions => {
             Ok("something is there, of which some partitions may be replaced".to_owned())
         }
+        Mode::Incremental => {
+            Ok("something is there, of which stays what the input still gives".to_owned())
+        }
         Mode::Append => Ok("something is there, which stays".to_owned()),
         Mode::Ignore => Ok("something is there, so that the run will do nothing".to_owned()),
     }

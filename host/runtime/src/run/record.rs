@@ -26,12 +26,6 @@ pub(super) struct Noted {
 
 /// What a receipt says of an input; the columns are said once it is scanned.
 pub(super) fn input(input: &Input, files: &Files, masked: Vec<String>) -> InputReceipt {
-    let listed = files.objects.iter().map(|object| InputFile {
-        path: object.location.to_string(),
-        bytes: object.size,
-        etag: object.e_tag.clone(),
-        modified: time(object.last_modified),
-    });
     InputReceipt {
         name: input.name.clone(),
         uri: input.uri.to_string(),
@@ -39,8 +33,18 @@ pub(super) fn input(input: &Input, files: &Files, masked: Vec<String>) -> InputR
         columns: Vec::new(),
         masked,
         unreadable: 0,
-        files: listed.collect(),
+        files: listed(files),
     }
+}
+
+fn listed(files: &Files) -> Vec<InputFile> {
+    let objects = files.objects.iter().map(|object| InputFile {
+        path: object.location.to_string(),
+        bytes: object.size,
+        etag: object.e_tag.clone(),
+        modified: time(object.last_modified),
+    });
+    objects.collect()
 }
 
 /// What a receipt says of a step before it has done anything.
@@ -65,6 +69,13 @@ impl Execution {
             input.columns = columns(scan.schema().fields());
         }
         self.noted().inputs = inputs;
+    }
+
+    /// Notes which files of the input are read, where it is not all.
+    pub(super) fn note_processed(&self, files: &Files) {
+        for input in &mut self.noted().inputs {
+            input.files = listed(files);
+        }
     }
 
     /// Notes the steps, and the plan of the output.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::incremental::IncrementalSummary;
 use crate::engine::{BadFigures, BadKind, Checked, RejectedRow, StepFigures};
 
 /// The figures of a finished run. Times are in seconds.
@@ -15,6 +16,9 @@ pub struct Summary {
     pub version: Option<u64>,
     /// Whether nothing was done, as the output has all of it or is to stay as it is.
     pub skipped: bool,
+    /// What became of the input, where the output has `mode = "incremental"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incremental: Option<IncrementalSummary>,
     /// Rows read from the inputs.
     pub rows_in: u64,
     /// Rows written.

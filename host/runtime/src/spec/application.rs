@@ -359,6 +359,8 @@ pub enum Mode {
     OverwritePartitions,
     /// The run does nothing where something is there.
     Ignore,
+    /// It becomes what all of the input gives: what earlier runs made of files that are still the same stays.
+    Incremental,
 }
 
 impl Mode {
@@ -371,21 +373,28 @@ impl Mode {
             Self::Append => "append",
             Self::OverwritePartitions => "overwrite-partitions",
             Self::Ignore => "ignore",
+            Self::Incremental => "incremental",
         }
     }
 
     /// Whether files that are there may go.
     #[must_use]
     pub const fn replaces(self) -> bool {
-        matches!(self, Self::Overwrite | Self::OverwritePartitions)
+        matches!(
+            self,
+            Self::Overwrite | Self::OverwritePartitions | Self::Incremental
+        )
+    }
+
+    /// Whether all files that are there may go, whoever wrote them.
+    #[must_use]
+    pub const fn replaces_all(self) -> bool {
+        matches!(self, Self::Overwrite | Self::Incremental)
     }
 
     /// Whether there may be anything before the run.
     #[must_use]
     pub const fn takes_existing(self) -> bool {
-        matches!(
-            self,
-            Self::Overwrite | Self::OverwritePartitions | Self::Append
-        )
+        self.replaces() || matches!(self, Self::Append)
     }
 }

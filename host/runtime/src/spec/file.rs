@@ -10,7 +10,7 @@ use super::parameter::{Parameter, ParameterType, Value};
 use super::quantity::clip;
 use super::step::{self, Sources};
 use super::uri::Uri;
-use super::{access, input, limit_keys, output};
+use super::{access, incremental, input, limit_keys, output};
 use crate::error::{Error, Result};
 
 mod scope;
@@ -288,6 +288,7 @@ impl ApplicationFile {
             origin: Origin::default(),
         };
         refuse_idle(&application, inputs, steps, problems);
+        incremental::refuse_steps(&application, steps, problems);
         Some(application)
     }
 }

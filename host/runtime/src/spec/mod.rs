@@ -13,6 +13,7 @@ mod document;
 mod file;
 mod fixture;
 mod guess;
+mod incremental;
 mod input;
 mod limit_keys;
 mod manifest;

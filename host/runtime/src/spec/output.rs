@@ -5,6 +5,7 @@ use super::application::{
 };
 use super::contract;
 use super::document::{Fields, Kind, Node, Problems};
+use super::incremental;
 use super::input::read_uri;
 use super::parameter::Value;
 use super::quantity::{clip, format_size, parse_size};
@@ -32,7 +33,7 @@ const KEEP_VERSIONS: u64 = 1;
 /// Each version that is kept may have all its files to itself.
 const KEEP_VERSIONS_MAX: u64 = 100;
 
-const MODES: [(&str, Mode); 5] = [
+const MODES: [(&str, Mode); 6] = [
     (Mode::ErrorIfExists.as_str(), Mode::ErrorIfExists),
     (Mode::Overwrite.as_str(), Mode::Overwrite),
     (Mode::Append.as_str(), Mode::Append),
@@ -41,6 +42,7 @@ const MODES: [(&str, Mode); 5] = [
         Mode::OverwritePartitions,
     ),
     (Mode::Ignore.as_str(), Mode::Ignore),
+    (Mode::Incremental.as_str(), Mode::Incremental),
 ];
 
 #[derive(Clone, Copy, PartialEq)]
@@ -138,6 +140,9 @@ pub(super) fn read(
         contract::read::contract(node, base, problems).map(Some)
     });
     let rules = contract::read::rules(&fields, base);
+    if let (Some(Mode::Incremental), Some(rules)) = (mode, &rules) {
+        incremental::refuse_rules(rules.list(), problems);
+    }
     Some(Output {
         from: from?,
         uri: uri?,

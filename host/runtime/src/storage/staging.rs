@@ -18,9 +18,10 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectMeta, PutMultipartOptions, PutPayload};
+use object_store::{Error as StoreError, ObjectMeta, PutMultipartOptions, PutPayload};
 
 pub use commit::Committed;
 pub use file::{FinishedFile, StagedFile};
@@ -93,7 +94,7 @@ impl Staging {
     /// # Errors
     ///
     /// Refuses, by the mode: what exists already with [`Mode::ErrorIfExists`]; files that no run
-    /// wrote, which would be lost, with [`Mode::Overwrite`].
+    /// wrote, which would be lost, where [all may go](Mode::replaces_all).
     pub async fn begin(place: &Place, intent: Intent) -> Result<Beginning> {
         let log = Log::new(place, true);
         let (base, entries) = log.last().await?;
@@ -122,18 +123,45 @@ impl Staging {
         match staging.intent.mode {
             Mode::ErrorIfExists => staging.refuse_existing().await?,
             Mode::Ignore if staging.existing().await?.is_some() => return Ok(Beginning::Ignored),
-            Mode::Overwrite => drop(staging.listed().await?),
+            Mode::Overwrite | Mode::Incremental => drop(staging.listed().await?),
             Mode::Append | Mode::OverwritePartitions | Mode::Ignore => {}
         }
         staging.record().await?;
         Ok(Beginning::Ready(Box::new(staging)))
     }
 
-    /// The same, which merges files: its own hold what those hold that are named, and take their place.
+    /// The same, whose files take the place of those that are named alone: it merges them, or made anew what they hold.
     #[must_use]
     pub fn replacing(mut self, files: BTreeSet<String>) -> Self {
         self.replaces = Some(files);
         self
+    }
+
+    /// The version that this one comes after; none where there is none.
+    #[must_use]
+    pub const fn base(&self) -> Option<&Manifest> {
+        self.base.as_ref()
+    }
+
+    /// The content of a file of that version that this program wrote beside the data, of at most `bytes_max` bytes; none
+    /// where it is gone.
+    ///
+    /// # Errors
+    ///
+    /// Fails if storage does, and where the file is longer.
+    pub async fn read(&self, name: &str, bytes_max: u64) -> Result<Option<Bytes>> {
+        let failed = |error| storage_error(&self.log.what(name), error);
+        let found = match self.log.get(name).await {
+            Ok(found) => found,
+            Err(StoreError::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        if found.meta.size > bytes_max {
+            let (what, size) = (self.log.what(name), found.meta.size);
+            let message = format!("`{what}` has {size} bytes, more than {bytes_max}");
+            return Err(Error::storage(message));
+        }
+        found.bytes().await.map(Some).map_err(failed)
     }
 
     /// Leaves word of what is about to be written, so that it is removed one day if this process is not there to.
@@ -264,7 +292,7 @@ impl Staging {
                 continue;
             }
             if !is_replaceable(name) {
-                if self.intent.mode != Mode::Overwrite {
+                if !self.intent.mode.replaces_all() {
                     continue;
                 }
                 return Err(Error::input(format!(

@@ -19,7 +19,7 @@ mod source;
 mod split;
 mod text;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -39,6 +39,7 @@ use datafusion::object_store::{ObjectMeta, ObjectStore};
 use datafusion::physical_plan::ExecutionPlan;
 
 use self::csv::Csv;
+pub(crate) use self::groups::Unit;
 use self::ipc::Ipc;
 use self::json::Json;
 use self::located::Located;
@@ -49,7 +50,7 @@ use self::rescue::Leaving;
 use self::source::Source;
 use super::quarantine::Tally;
 use crate::error::{Error, Result};
-use crate::spec::{Compression, Input, InputFormat, SchemaSource};
+use crate::spec::{Compression, Input, InputFormat, SchemaColumn, SchemaSource};
 
 /// The files of an input and the store that holds them.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ pub(crate) struct Files {
 
 impl Files {
     /// What a message calls one of the files.
-    fn name(&self, object: &ObjectMeta) -> String {
+    pub(crate) fn name(&self, object: &ObjectMeta) -> String {
         format!("{}{}", self.origin, object.location)
     }
 }
@@ -75,9 +76,12 @@ impl Files {
 pub(super) struct Table {
     source: Arc<dyn FileSource>,
     schema: SchemaRef,
-    groups: Vec<FileGroup>,
+    groups: Groups,
     url: ObjectStoreUrl,
 }
+
+/// What the partitions of a scan read, once that is known; nothing before.
+type Groups = Arc<OnceLock<Vec<FileGroup>>>;
 
 impl Table {
     /// Finds the schema of `input` and cuts its files into at most `partitions` pieces of similar size; `tally` takes
@@ -89,11 +93,47 @@ impl Table {
         session: &dyn Session,
         (partitions, tally): (usize, Arc<Tally>),
     ) -> Result<Self> {
-        if files.discreet {
-            names::check_options(input)?;
+        check_options(input, files)?;
+        let schema = schema::of(input, files, session).await?;
+        let (table, later) = Self::with_schema(input, files, url, (schema, tally)).await?;
+        later.set(groups::cut(input, files, partitions).await?)?;
+        Ok(table)
+    }
+
+    /// The same, whose files are cut later. Where `sample` holds some of them, and those have the columns that stand
+    /// with it, so have all.
+    pub(super) async fn open_later(
+        input: &Input,
+        files: &Files,
+        url: ObjectStoreUrl,
+        session: &dyn Session,
+        (sample, tally): (Option<(Files, &[SchemaColumn])>, Arc<Tally>),
+    ) -> Result<(Self, Later)> {
+        check_options(input, files)?;
+        let mut schema = None;
+        if let Some((some, columns)) = sample {
+            let found = schema::of(input, &some, session).await?;
+            let same = found
+                .fields()
+                .iter()
+                .map(|field| SchemaColumn::from(&**field))
+                .eq(columns.iter().cloned());
+            schema = same.then_some(found);
         }
+        let schema = match schema {
+            Some(schema) => schema,
+            None => schema::of(input, files, session).await?,
+        };
+        Self::with_schema(input, files, url, (schema, tally)).await
+    }
+
+    async fn with_schema(
+        input: &Input,
+        files: &Files,
+        url: ObjectStoreUrl,
+        (file_schema, tally): (SchemaRef, Arc<Tally>),
+    ) -> Result<(Self, Later)> {
         let hive = hive::Columns::new(&input.partitions, &files.objects)?;
-        let file_schema = schema::of(input, files, session).await?;
         if files.discreet {
             names::check(input, files, &file_schema).await?;
         }
@@ -105,22 +145,56 @@ impl Table {
             .build();
         let schema = Arc::clone(table_schema.table_schema());
         let source = file_source(input, files, table_schema, tally).await?;
-        let pieces = groups::cut(input, files, partitions).await?;
-        let groups = pieces
-            .into_iter()
-            .map(|group| {
-                let group = group.into_iter().map(|piece| hive.label(piece));
-                Ok(FileGroup::new(
-                    group.collect::<Result<Vec<PartitionedFile>>>()?,
-                ))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self {
+        let groups = Groups::default();
+        let table = Self {
             source,
             schema,
-            groups,
+            groups: Arc::clone(&groups),
             url,
-        })
+        };
+        let columns = file_schema.fields().iter();
+        let later = Later {
+            input: input.clone(),
+            columns: columns.map(|field| SchemaColumn::from(&**field)).collect(),
+            hive,
+            groups,
+        };
+        Ok((table, later))
+    }
+}
+
+/// What is left to say of a table: which of its files are read, and in which pieces.
+#[derive(Debug)]
+pub(crate) struct Later {
+    input: Input,
+    columns: Vec<SchemaColumn>,
+    hive: hive::Columns,
+    groups: Groups,
+}
+
+impl Later {
+    /// The columns of the files, without those of their paths.
+    pub(crate) fn columns(&self) -> &[SchemaColumn] {
+        &self.columns
+    }
+
+    /// Has the table read `files`, of its own, in units of about `share` bytes, one for each partition. Yields the units.
+    pub(crate) async fn read(&self, files: &Files, share: u64) -> Result<Vec<Unit>> {
+        let found = groups::units(&self.input, files, share).await?;
+        let (units, groups) = found.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        self.set(groups)?;
+        Ok(units)
+    }
+
+    fn set(&self, groups: Vec<Vec<PartitionedFile>>) -> Result<()> {
+        let labelled = groups.into_iter().map(|group| {
+            let group = group.into_iter().map(|piece| self.hive.label(piece));
+            Ok(FileGroup::new(
+                group.collect::<Result<Vec<PartitionedFile>>>()?,
+            ))
+        });
+        let set = self.groups.set(labelled.collect::<Result<_>>()?);
+        set.map_err(|_| Error::internal("the files of a table were cut twice"))
     }
 }
 
@@ -130,7 +204,7 @@ impl std::fmt::Debug for Table {
             f,
             "Table({}, {} groups)",
             self.source.file_type(),
-            self.groups.len()
+            self.groups.get().map_or(0, Vec::len)
         )
     }
 }
@@ -152,8 +226,13 @@ impl TableProvider for Table {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> DfResult<Arc<dyn ExecutionPlan>> {
+        // A plan without partitions is none.
+        let groups = self.groups.get().filter(|groups| !groups.is_empty());
+        let groups = groups
+            .cloned()
+            .unwrap_or_else(|| vec![FileGroup::default()]);
         let config = FileScanConfigBuilder::new(self.url.clone(), Arc::clone(&self.source))
-            .with_file_groups(self.groups.clone())
+            .with_file_groups(groups)
             .with_limit(limit)
             // Or partitions take each other's pieces, and rows lose their order.
             .with_preserve_order(true)
@@ -161,6 +240,14 @@ impl TableProvider for Table {
             .build();
         Ok(DataSourceExec::from_data_source(config))
     }
+}
+
+/// Refuses options of an input that would tell values of masked columns.
+fn check_options(input: &Input, files: &Files) -> Result<()> {
+    if files.discreet {
+        names::check_options(input)?;
+    }
+    Ok(())
 }
 
 async fn file_source(

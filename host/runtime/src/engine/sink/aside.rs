@@ -64,6 +64,7 @@ impl Aside {
         Ok(Some(WrittenFile {
             file: file.staged.finish().await?,
             rows: file.rows,
+            partition: 0,
         }))
     }
 

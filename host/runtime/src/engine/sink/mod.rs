@@ -37,6 +37,8 @@ const FLUSH_BYTES: usize = 1024 * 1024;
 pub(crate) struct WrittenFile {
     pub(crate) file: FinishedFile,
     pub(crate) rows: u64,
+    /// Of the plan, whose rows it has; zero of what no partition wrote.
+    pub(crate) partition: usize,
 }
 
 /// What all partitions of an output share.
@@ -222,6 +224,7 @@ impl<'a> Files<'a> {
         self.done.push(WrittenFile {
             file: file.staged.finish().await?,
             rows: file.rows,
+            partition: self.partition,
         });
         Ok(())
     }

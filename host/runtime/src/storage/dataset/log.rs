@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{
-    Error as StoreError, GetOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMode, PutMultipartOptions, PutPayload,
+    Error as StoreError, GetOptions, GetResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt, PutMode, PutMultipartOptions, PutPayload,
 };
 use tokio::time::{Duration, sleep};
 
@@ -141,14 +141,8 @@ impl Log {
     /// A version; none where it does not exist.
     pub(in crate::storage) async fn read(&self, version: u64) -> Result<Option<Manifest>> {
         let (name, _) = names(version);
-        let mut options = GetOptions::default();
-        if self.writes {
-            options
-                .extensions
-                .insert(Purpose::Write { overwrite: false });
-        }
         let failed = |error| storage_error(&self.what(&name), error);
-        let found = match self.place.store.get_opts(&self.path(&name), options).await {
+        let found = match self.get(&name).await {
             Ok(found) => found,
             Err(StoreError::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(failed(error)),
@@ -166,6 +160,17 @@ impl Log {
         let manifest =
             manifest.map_err(|error| error.context(format!("read `{}`", self.what(&name))));
         manifest.map(Some)
+    }
+
+    /// A file that belongs to the log, by the right to write it where its reader writes.
+    pub(in crate::storage) async fn get(&self, name: &str) -> Result<GetResult, StoreError> {
+        let mut options = GetOptions::default();
+        if self.writes {
+            options
+                .extensions
+                .insert(Purpose::Write { overwrite: false });
+        }
+        self.place.store.get_opts(&self.path(name), options).await
     }
 
     /// The last version, and the versions that there are.

@@ -35,6 +35,8 @@ pub enum Operation {
     Rollback,
     /// Small files were merged.
     Compact,
+    /// A run replaced what it made of files that are not the same any more, and added what it made of new ones.
+    Incremental,
 }
 
 impl Operation {
@@ -49,6 +51,7 @@ impl Operation {
             Self::Import => "import",
             Self::Rollback => "rollback",
             Self::Compact => "compact",
+            Self::Incremental => "incremental",
         }
     }
 }
@@ -60,6 +63,7 @@ impl From<Mode> for Operation {
             Mode::Append => Self::Append,
             Mode::Overwrite => Self::Overwrite,
             Mode::OverwritePartitions => Self::OverwritePartitions,
+            Mode::Incremental => Self::Incremental,
         }
     }
 }

@@ -133,7 +133,7 @@ impl Staging {
     async fn change(&self, added: &Added, schema: &[SchemaColumn]) -> Result<Change> {
         let retire = match self.intent.mode {
             _ if self.replaces.is_some() => self.replaces.clone().unwrap_or_default(),
-            Mode::Overwrite => {
+            Mode::Overwrite | Mode::Incremental => {
                 let listed = self.listed().await?.into_iter().map(|file| file.path);
                 let known = self.base.iter().flat_map(|base| &base.files);
                 let listed = listed.filter(|name| name != SUCCESS);
@@ -158,8 +158,8 @@ impl Staging {
             return Err(Error::input(message).hint("give the run another name by `--run-id`"));
         }
         let operation = match self.replaces {
-            Some(_) => Operation::Compact,
-            None => self.intent.mode.into(),
+            Some(_) if self.intent.mode == Mode::Append => Operation::Compact,
+            _ => self.intent.mode.into(),
         };
         let Intent {
             run, keep_versions, ..
@@ -197,7 +197,9 @@ impl Staging {
                     return Err(self.conflict(&format!("{who}, in a partition of this one")));
                 }
             }
-            Mode::Overwrite | Mode::ErrorIfExists | Mode::Ignore => return Err(self.conflict(&who)),
+            Mode::Overwrite | Mode::Incremental | Mode::ErrorIfExists | Mode::Ignore => {
+                return Err(self.conflict(&who));
+            }
         }
         self.base = Some(last);
         Ok(None)

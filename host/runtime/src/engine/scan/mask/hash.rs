@@ -38,6 +38,12 @@ impl HashKey {
         })
     }
 
+    /// Tells the key from others, and nothing else of it.
+    pub(crate) fn id(&self) -> String {
+        let mac = self.mac.clone().chain_update("which key is this?");
+        hex::encode(mac.finalize().into_bytes())
+    }
+
     /// Appends the hash of a value.
     fn append(&self, value: &[u8], to: &mut StringBuilder) -> DfResult<()> {
         let mut digits = [0; DIGITS];
