@@ -42,6 +42,7 @@ pub(crate) fn print(summary: &Summary, output: &str, audit_hash: Option<String>)
     // Writing to a string does not fail.
     let _ = figures(summary, &mut text);
     let _ = bad_rows(summary, output, &mut text);
+    let _ = kept(summary, &mut text);
     let _ = checks(summary, &mut text);
     let _ = files(summary, output, &mut text);
     if let Some(hash) = audit_hash {
@@ -203,6 +204,24 @@ fn bad_rows(summary: &Summary, output: &str, text: &mut String) -> std::fmt::Res
             printable(file)
         ),
         None => Ok(()),
+    }
+}
+
+/// The rows over which transforms failed, where they are kept as batches.
+fn kept(summary: &Summary, text: &mut String) -> std::fmt::Result {
+    if summary.kept.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "  failing `sluice plugin replay FILE` runs one of these again"
+    )?;
+    for file in summary.kept.iter().take(FILES_LISTED) {
+        writeln!(text, "          {}", printable(file))?;
+    }
+    match summary.kept.len().saturating_sub(FILES_LISTED) {
+        0 => Ok(()),
+        more => writeln!(text, "          and {more} more"),
     }
 }
 

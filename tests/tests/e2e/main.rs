@@ -23,6 +23,7 @@ mod datasets;
 mod dns;
 mod documents;
 mod exactness;
+mod failing;
 mod fixtures;
 mod formats;
 mod guests;

@@ -11,7 +11,7 @@ use super::authority::{guard, policies, told};
 use super::held::Held;
 use super::summary::Summary;
 use super::{Options, threads};
-use crate::engine::{Checked, Checks, Clean, Engine, Planned, Sink, WrittenFile};
+use crate::engine::{Checked, Checks, Clean, Engine, Keeping, Planned, Sink, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
@@ -42,6 +42,8 @@ pub(super) struct Execution {
     /// What is left of the requests that transforms may send.
     pub(super) budget: Arc<Budget>,
     pub(super) meter: Arc<Meter>,
+    /// What is kept of what fails, if anything is.
+    pub(super) keeping: Option<Arc<Keeping>>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     pub(super) stop: Arc<AtomicBool>,
     pub(super) started: Instant,
@@ -77,6 +79,7 @@ impl Execution {
             budget: Arc::new(Budget::new(application.limits.http.clone(), is_over)),
             stop,
             started: Instant::now(),
+            keeping: keeping(&application, &options),
             application,
             options,
             meter,
@@ -183,7 +186,9 @@ impl Execution {
             checks,
         });
         let quarantine = self.engine.quarantine();
-        quarantine.begin(Arc::clone(&sink), self.clean()).await;
+        quarantine
+            .begin(Arc::clone(&sink), clean(&self.options))
+            .await;
         let lanes = Lanes::new(plan.partitions())?;
         let mut partitions = JoinSet::new();
         for partition in 0..plan.partitions() {
@@ -209,12 +214,6 @@ impl Execution {
             checks,
             plan,
         })
-    }
-
-    /// What hides the run's secrets in what its transforms say.
-    fn clean(&self) -> Clean {
-        let progress = Arc::clone(&self.options.progress);
-        Arc::new(move |text| progress.logs().clean(text).into_owned())
     }
 
     /// Waits for the partitions, within the limits of the run.
@@ -313,6 +312,19 @@ pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandb
         }
         outcome => outcome,
     }
+}
+
+/// What hides the run's secrets in what its transforms say.
+fn clean(options: &Options) -> Clean {
+    let progress = Arc::clone(&options.progress);
+    Arc::new(move |text| progress.logs().clean(text).into_owned())
+}
+
+fn keeping(application: &Application, options: &Options) -> Option<Arc<Keeping>> {
+    let keeper = Arc::clone(options.keeper.as_ref()?);
+    let names = (options.run_id.as_str(), application.name.as_str());
+    let keeping = Keeping::new(keeper, names, &application.limits, clean(options));
+    Some(Arc::new(keeping))
 }
 
 /// Whether what a run with these `options` began is to stop.

@@ -102,6 +102,11 @@ impl Execution {
             rows_failed: steps.iter().map(|step| step.rows_failed).sum(),
             bad_rows: self.bad_rows(),
             quarantine: None,
+            kept: self
+                .keeping
+                .as_ref()
+                .map(|keeping| keeping.kept())
+                .unwrap_or_default(),
             bytes_read: self.meter.read.load(Ordering::Relaxed),
             bytes_written: self.meter.written.load(Ordering::Relaxed),
             seconds: self.started.elapsed().as_secs_f64(),

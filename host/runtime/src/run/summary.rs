@@ -27,6 +27,9 @@ pub struct Summary {
     pub bad_rows: Vec<BadRowsSummary>,
     /// The file with the rows that are kept, relative to the output, if there are some.
     pub quarantine: Option<String>,
+    /// What people find those batches and rows by that were kept, over which transforms failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
     /// Bytes read from storage.
     pub bytes_read: u64,
     /// Bytes written to storage.

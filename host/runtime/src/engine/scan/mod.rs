@@ -40,6 +40,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use self::csv::Csv;
 use self::ipc::Ipc;
+pub(super) use self::ipc::only_batch;
 use self::json::Json;
 use self::located::Located;
 pub(super) use self::mask::Masked;
