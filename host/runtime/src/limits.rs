@@ -28,6 +28,10 @@ pub struct Limits {
     pub batch_tries: u64,
     /// Such calls of all batches of the run.
     pub tries: u64,
+    /// Attempts at one partition where storage fails for a reason that may pass, the first one included.
+    pub attempts: u64,
+    /// Attempts of all partitions of a run beyond the first of each.
+    pub retries: u64,
     /// Batches and rows that a run keeps of those over which transforms fail, where it is told to keep some.
     pub kept_batches: u64,
     /// Bytes of each such batch.
@@ -57,6 +61,10 @@ impl Default for Limits {
             batch_tries: 256,
             // Each has an instance of its own, which for an interpreter takes 20 ms.
             tries: 10_000,
+            // The client of a store has tried for a minute each time.
+            attempts: 3,
+            // Some partitions twice: where more fail, it is the store that is out of order.
+            retries: 20,
             // As many as a person looks at.
             kept_batches: 10,
             // A morsel of 8,192 rows of two columns has 128 KiB; of long texts, eight KiB a row.

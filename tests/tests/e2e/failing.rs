@@ -67,6 +67,12 @@ fn replayed(project: &Project, file: &str, arguments: &[&str], code: i32) -> Val
     serde_json::from_str(&ended.out).unwrap()
 }
 
+/// What a command printed, without what differs between machines.
+fn told(project: &Project, ended: Ended) -> String {
+    let err = format!("{}{}", ended.out, ended.err);
+    project.told(&Ended { err, ..ended })
+}
+
 #[test]
 fn what_a_transform_fails_over_is_kept_and_fails_again() {
     for (word, limits, code, kind) in [
@@ -91,16 +97,21 @@ fn what_a_transform_fails_over_is_kept_and_fails_again() {
 
 #[test]
 fn a_kept_batch_holds_what_the_transform_read_for_its_owner_alone() {
-    let project = project("trap");
-    let (file, _) = failed(&project, 6);
+    let project = project("fault");
+    let (file, ended) = failed(&project, 5);
+    insta::assert_snapshot!("kept", project.told(&ended));
     let mode = |name: &str| project.path(name).metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("kept"), mode(&file)), (0o700, 0o600));
     let shown = project.sluice(&["--json", "head", &file]);
     assert_eq!(
         shown.out,
-        "{\"word\":\"a\"}\n{\"word\":\"trap\"}\n{\"word\":\"b\"}\n"
+        "{\"word\":\"a\"}\n{\"word\":\"fault\"}\n{\"word\":\"b\"}\n"
     );
-    insta::assert_snapshot!(project.told(&project.sluice(&["plugin", "replay", &file])));
+    let again = project.sluice(&["plugin", "replay", &file]);
+    insta::assert_snapshot!("replayed", told(&project, again));
+    project.write("fixed.wasm", guests::component(guests::PASS));
+    let fixed = project.sluice(&["plugin", "replay", &file, "--plugin", "fixed.wasm"]);
+    insta::assert_snapshot!("fixed", told(&project, fixed));
 }
 
 #[test]
@@ -182,6 +193,7 @@ fn rows_that_are_left_out_are_kept_up_to_a_limit() {
             (&"same".into(), &1.into())
         );
     }
+    std::fs::remove_dir_all(project.path("out")).unwrap();
     let told = project.run(&[
         "--quiet",
         "--keep-failing",
@@ -299,7 +311,7 @@ fn a_file_that_lies_is_refused() {
         ("limits", Some("{"), "the limits of the batch are damaged"),
         ("limits", Some("{\"call_time\":\"9999d\"}"), "out of bounds"),
         ("limits", Some("{\"depth\":\"1000\"}"), "out of bounds"),
-        ("params", Some("{"), "params"),
+        ("params", Some("{"), "parameters are not a JSON object"),
         (
             "plugin",
             Some("http://127.0.0.1:1/x.wasm"),

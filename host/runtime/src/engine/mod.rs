@@ -46,6 +46,7 @@ use crate::limits::Limits;
 use crate::sandbox::{Access, InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
 use crate::schedule::Workers;
 use crate::spec::{Input, InputFormat, Problems, Rules, Step};
+use crate::storage::Retries;
 
 pub(crate) use self::check::{Checks, referred, scorecard};
 pub(crate) use self::plan::{Planned, StepFigures};
@@ -71,6 +72,7 @@ pub(crate) struct Engine {
     limits: Limits,
     quarantine: Quarantine,
     tries: Arc<Tries>,
+    retries: Arc<Retries>,
 }
 
 impl Engine {
@@ -102,7 +104,13 @@ impl Engine {
             limits: limits.clone(),
             quarantine: Quarantine::default(),
             tries: Arc::new(Tries::new(limits)),
+            retries: Retries::new(limits, "", |_| ()),
         })
+    }
+
+    /// The same, whose scans do again what `retries` says.
+    pub(crate) fn retrying(self, retries: Arc<Retries>) -> Self {
+        Self { retries, ..self }
     }
 
     /// Finds the columns of `input`.
@@ -114,7 +122,8 @@ impl Engine {
         let partitions = self.workers.threads();
         let rule = input.bad_rows;
         let tally = self.quarantine.tally(Kind::Input, &input.name, rule);
-        let table = Table::open(input, files, url, &self.session, (partitions, tally)).await?;
+        let shared = (tally, Arc::clone(&self.retries));
+        let table = Table::open(input, files, url, &self.session, (partitions, shared)).await?;
         Ok(Opened {
             input: input.clone(),
             table,

@@ -19,7 +19,9 @@ use crate::policy::{Guard, Policies};
 use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::Application;
-use crate::storage::{Beginning, Intent, Meter, SideObjects, Staging, Stores, check_overlap};
+use crate::storage::{
+    Beginning, Intent, Meter, Retries, SideObjects, Staging, Stores, check_overlap,
+};
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
@@ -42,6 +44,8 @@ pub(super) struct Execution {
     /// What is left of the requests that transforms may send.
     pub(super) budget: Arc<Budget>,
     pub(super) meter: Arc<Meter>,
+    /// What is done again where storage fails.
+    pub(super) retries: Arc<Retries>,
     /// What is kept of what fails, if anything is.
     pub(super) keeping: Option<Arc<Keeping>>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
@@ -67,8 +71,11 @@ impl Execution {
         let environment = options.environment.clone();
         let stop: Arc<AtomicBool> = Arc::default();
         let is_over = cancelled(&options, &stop);
+        let retries = retries(&application, &options);
+        let engine = Engine::new(&application.limits, threads(options.threads))?;
         Ok(Self {
-            engine: Engine::new(&application.limits, threads(options.threads))?,
+            engine: engine.retrying(Arc::clone(&retries)),
+            retries,
             sandbox: sandbox(&options, &application.limits.compile)?,
             stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
             guard,
@@ -184,6 +191,7 @@ impl Execution {
             bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
             checks,
+            retries: Arc::clone(&self.retries),
         });
         let quarantine = self.engine.quarantine();
         quarantine
@@ -318,6 +326,12 @@ pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandb
 fn clean(options: &Options) -> Clean {
     let progress = Arc::clone(&options.progress);
     Arc::new(move |text| progress.logs().clean(text).into_owned())
+}
+
+fn retries(application: &Application, options: &Options) -> Arc<Retries> {
+    let progress = Arc::clone(&options.progress);
+    let tell = move |message: &str| progress.warn("storage", message);
+    Retries::new(&application.limits, &options.run_id, tell)
 }
 
 fn keeping(application: &Application, options: &Options) -> Option<Arc<Keeping>> {

@@ -102,6 +102,7 @@ impl Execution {
             rows_failed: steps.iter().map(|step| step.rows_failed).sum(),
             bad_rows: self.bad_rows(),
             quarantine: None,
+            attempts: self.retries.attempts(),
             kept: self
                 .keeping
                 .as_ref()

@@ -41,6 +41,7 @@ use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
 pub use crate::engine::{Checked, Facts, Keeper, RejectedRow};
+pub use crate::storage::Attempts;
 pub use alone::reach;
 pub use check::{Check, CheckedNeed, Fix, check};
 pub use dataset::{Compacted, Dataset, History};

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::engine::{BadFigures, BadKind, Checked, RejectedRow, StepFigures};
+use crate::storage::Attempts;
 
 /// The figures of a finished run. Times are in seconds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -27,6 +28,8 @@ pub struct Summary {
     pub bad_rows: Vec<BadRowsSummary>,
     /// The file with the rows that are kept, relative to the output, if there are some.
     pub quarantine: Option<String>,
+    /// The partitions that storage failed at first.
+    pub attempts: Vec<Attempts>,
     /// What people find those batches and rows by that were kept, over which transforms failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,

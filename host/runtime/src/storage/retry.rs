@@ -54,6 +54,9 @@ type Tell = Box<dyn Fn(&str) + Send + Sync>;
 /// What waits.
 type Wait = fn(Duration) -> BoxFuture<'static, ()>;
 
+/// Why each partition failed so far, by what it is of and its number.
+type Failed = BTreeMap<(Arc<str>, usize), Vec<String>>;
+
 /// What a run may do again.
 pub struct Retries {
     /// Of one partition.
@@ -64,7 +67,7 @@ pub struct Retries {
     seed: String,
     tell: Tell,
     wait: Wait,
-    failed: Mutex<BTreeMap<(Arc<str>, usize), Vec<String>>>,
+    failed: Mutex<Failed>,
 }
 
 impl fmt::Debug for Retries {
@@ -117,7 +120,7 @@ impl Retries {
         attempts.collect()
     }
 
-    fn failed(&self) -> MutexGuard<'_, BTreeMap<(Arc<str>, usize), Vec<String>>> {
+    fn failed(&self) -> MutexGuard<'_, Failed> {
         // A panic elsewhere leaves the list itself whole.
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -194,7 +197,11 @@ impl Retrier {
         hash.update(self.of.as_bytes());
         hash.update(&self.partition.to_le_bytes());
         hash.update(&attempt.to_le_bytes());
-        let random = hash.finalize().as_bytes().first_chunk::<8>().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let random = hash
+            .finalize()
+            .as_bytes()
+            .first_chunk::<8>()
+            .map_or(0, |bytes| u64::from_le_bytes(*bytes));
         let nanos = (bound * u128::from(random)) >> u64::BITS;
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }

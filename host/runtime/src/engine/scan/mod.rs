@@ -50,6 +50,7 @@ use self::source::Source;
 use super::quarantine::Tally;
 use crate::error::{Error, Result};
 use crate::spec::{Compression, Input, InputFormat, SchemaSource};
+use crate::storage::Retries;
 
 /// The files of an input and the store that holds them.
 #[derive(Clone, Debug)]
@@ -87,7 +88,7 @@ impl Table {
         files: &Files,
         url: ObjectStoreUrl,
         session: &dyn Session,
-        (partitions, tally): (usize, Arc<Tally>),
+        (partitions, shared): (usize, (Arc<Tally>, Arc<Retries>)),
     ) -> Result<Self> {
         if files.discreet {
             names::check_options(input)?;
@@ -104,7 +105,7 @@ impl Table {
             .with_table_partition_cols(hive.fields())
             .build();
         let schema = Arc::clone(table_schema.table_schema());
-        let source = file_source(input, files, table_schema, tally).await?;
+        let source = file_source(input, files, table_schema, shared).await?;
         let pieces = groups::cut(input, files, partitions).await?;
         let groups = pieces
             .into_iter()
@@ -167,7 +168,7 @@ async fn file_source(
     input: &Input,
     files: &Files,
     schema: TableSchema,
-    tally: Arc<Tally>,
+    (tally, retries): (Arc<Tally>, Arc<Retries>),
 ) -> Result<Arc<dyn FileSource>> {
     let origin = &files.origin;
     let discreet = files.discreet;
@@ -193,7 +194,9 @@ async fn file_source(
         }
     };
     let diagnosis = diagnose::Diagnosis::new(&input.format);
-    let located = Located::new(source, origin, diagnosis, files.discreet);
+    // A local disk does not get better by waiting.
+    let retries = (!files.local).then(|| (retries, format!("input {}", input.name).into()));
+    let located = Located::new(source, origin, diagnosis, files.discreet).retrying(retries);
     Ok(Arc::new(match text_compression(&input.format) {
         Some(compression) => located.decompress(compression),
         None => located,

@@ -168,19 +168,16 @@ pub(super) fn is_of_batch(error: &Error) -> bool {
 fn is_of_rows(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Trap => true,
-        ErrorKind::Guest => fact(error, "transient").is_none(),
+        ErrorKind::Guest => !error.is_transient(),
         ErrorKind::Limit => limit(error).is_some_and(|limit| LIMITS_OF_ROWS.contains(&limit)),
         _ => false,
     }
 }
 
 pub(super) fn limit(error: &Error) -> Option<&str> {
-    fact(error, "limit").filter(|_| error.kind() == ErrorKind::Limit)
-}
-
-fn fact<'a>(error: &'a Error, wanted: &str) -> Option<&'a str> {
     let mut facts = error.facts().iter();
     facts
-        .find(|(name, _)| *name == wanted)
+        .find(|(name, _)| *name == "limit")
         .map(|(_, value)| value.as_str())
+        .filter(|_| error.kind() == ErrorKind::Limit)
 }

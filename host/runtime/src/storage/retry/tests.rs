@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use object_store::memory::InMemory;
-use object_store::{ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectStoreExt as _, PutOptions, PutPayload};
 
 use super::*;
 use crate::error::ErrorKind;
@@ -46,7 +46,9 @@ impl Layer for Arc<Flaky> {
     ) -> StoreResult<GetResult> {
         let request = self.requests.fetch_add(1, Ordering::SeqCst);
         if self.changes && request == 1 {
-            store.put_opts(location, TEXT.into(), Default::default()).await?;
+            store
+                .put_opts(location, TEXT.into(), PutOptions::default())
+                .await?;
         }
         let found = store.get_opts(location, options).await?;
         let fate = self.fates.get(request).copied();
@@ -93,7 +95,10 @@ async fn read(
 ) -> (StoreResult<Bytes>, usize) {
     let place = Path::from("object");
     let memory = InMemory::new();
-    memory.put(&place, PutPayload::from_static(TEXT)).await.unwrap();
+    memory
+        .put(&place, PutPayload::from_static(TEXT))
+        .await
+        .unwrap();
     let flaky = Arc::new(Flaky {
         fates: fates.to_vec(),
         requests: AtomicUsize::new(0),
@@ -126,7 +131,10 @@ async fn a_body_is_taken_up_where_it_broke_off() {
         assert_eq!(body.unwrap(), TEXT, "{fates:?}");
         let attempts = retries.attempts();
         assert_eq!(attempts.len(), 1);
-        assert_eq!((attempts[0].of.as_str(), attempts[0].partition), ("input rows", 3));
+        assert_eq!(
+            (attempts[0].of.as_str(), attempts[0].partition),
+            ("input rows", 3)
+        );
         assert_eq!(attempts[0].attempts, fates.len() as u64 + 1);
         assert_eq!(attempts[0].reasons.len(), fates.len());
     }
@@ -135,12 +143,25 @@ async fn a_body_is_taken_up_where_it_broke_off() {
 #[tokio::test]
 async fn attempts_end_with_all_their_reasons() {
     let retries = retries(3, 100);
-    let (body, requests) = read(&retries, 0, &[Fate::Cut(3), Fate::Refused, Fate::Refused], false).await;
+    let (body, requests) = read(
+        &retries,
+        0,
+        &[Fate::Cut(3), Fate::Refused, Fate::Refused],
+        false,
+    )
+    .await;
     let error = told(body.unwrap_err());
-    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Storage, true));
+    assert_eq!(
+        (error.kind(), error.is_transient()),
+        (ErrorKind::Storage, true)
+    );
     assert_eq!(error.to_string(), "give up after 3 attempts: out of order");
     assert!(error.facts().contains(&("attempts", "3".to_owned())));
-    assert!(error.facts().contains(&("before", "out of order; out of order".to_owned())));
+    assert!(
+        error
+            .facts()
+            .contains(&("before", "out of order; out of order".to_owned()))
+    );
     assert_eq!(requests, 3);
     // Others have attempts of their own.
     assert!(read(&retries, 1, &[Fate::Refused], false).await.0.is_ok());
@@ -160,7 +181,10 @@ async fn an_object_that_was_changed_is_not_read_on() {
     let retries = retries(3, 100);
     let (body, _) = read(&retries, 0, &[Fate::Cut(3)], true).await;
     let error = told(body.unwrap_err());
-    assert!(error.to_string().contains("changed while it was read"), "{error}");
+    assert!(
+        error.to_string().contains("changed while it was read"),
+        "{error}"
+    );
     assert!(!error.is_transient());
 }
 
@@ -205,5 +229,70 @@ fn pauses_double_up_to_a_bound_and_differ_between_partitions_and_runs() {
     for (attempt, longest) in (0_u32..).zip(longest) {
         let bound = Duration::from_secs(1 << attempt).min(PAUSE_MAX);
         assert!(longest > bound * 9 / 10, "{attempt}: {longest:?}");
+    }
+}
+
+#[test]
+fn what_may_pass_is_told_from_what_does_not() {
+    let generic = |text: &str| StoreError::Generic {
+        store: "S3",
+        source: text.into(),
+    };
+    let server = |status: &str| {
+        generic(&format!(
+            "Server returned non-2xx status code: {status}: <Error/>"
+        ))
+    };
+    for passing in [
+        "503 Service Unavailable",
+        "500 Internal Server Error",
+        "429 Too Many Requests",
+        "408",
+        "504",
+    ] {
+        assert!(is_transient(&server(passing)), "{passing}");
+    }
+    let late = "Server returned error response: <Error><Code>SlowDown</Code></Error>";
+    assert!(is_transient(&generic(late)));
+    for lasting in [
+        "400 Bad Request",
+        "401",
+        "403 Forbidden",
+        "404",
+        "409",
+        "412",
+        "501",
+        "507",
+    ] {
+        assert!(!is_transient(&server(lasting)), "{lasting}");
+    }
+    assert!(!is_transient(&generic(
+        "No space left on device (os error 28)"
+    )));
+    assert!(!is_transient(&carried(Error::new(
+        ErrorKind::Policy,
+        "denied"
+    ))));
+    let path = "object".to_owned();
+    let source = || "status code: 503".into();
+    for error in [
+        StoreError::NotFound {
+            path: path.clone(),
+            source: source(),
+        },
+        StoreError::PermissionDenied {
+            path: path.clone(),
+            source: source(),
+        },
+        StoreError::Precondition {
+            path: path.clone(),
+            source: source(),
+        },
+        StoreError::AlreadyExists {
+            path,
+            source: source(),
+        },
+    ] {
+        assert!(!is_transient(&error), "{error}");
     }
 }
