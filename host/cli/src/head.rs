@@ -39,12 +39,14 @@ pub(crate) fn rows(uri: &str, rows: usize) -> Result<Vec<RecordBatch>> {
     run::runtime(0)?.block_on(head)
 }
 
-fn table(batches: &[RecordBatch]) -> Result<String> {
+/// Rows as a table.
+pub(crate) fn table(batches: &[RecordBatch]) -> Result<String> {
     let table = pretty_format_batches(batches).map_err(|cause| unprintable(&cause))?;
     Ok(report::printable(&format!("{table}\n")))
 }
 
-fn lines(batches: &[RecordBatch]) -> Result<String> {
+/// Rows as objects of JSON, one a line.
+pub(crate) fn lines(batches: &[RecordBatch]) -> Result<String> {
     let mut writer = LineDelimitedWriter::new(Vec::new());
     writer
         .write_batches(&batches.iter().collect::<Vec<_>>())

@@ -9,6 +9,7 @@ mod audit;
 mod dataset;
 mod head;
 mod interrupt;
+mod keep;
 mod limits;
 mod place;
 mod plugin;

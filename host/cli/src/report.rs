@@ -156,6 +156,7 @@ fn machine_text(error: &Error, logs: &[LogLine]) -> String {
         "error": {
             "kind": error.kind().as_str(),
             "exit_code": error.kind().exit_code(),
+            "transient": error.is_transient(),
             "message": error.to_string(),
             "causes": causes(error),
             "hints": error.hints(),

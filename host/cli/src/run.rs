@@ -10,11 +10,12 @@ use clap::Args;
 use sluicegate::error::{Error, Result, ResultExt as _};
 use sluicegate::limits::Limits;
 use sluicegate::policy::{self, Audit, Principal, Unaudited};
-use sluicegate::run::{self, Options, Progress};
+use sluicegate::run::{self, Keeper, Options, Progress};
 use sluicegate::sandbox::Profile;
 use sluicegate::spec::{Application, ApplicationFile};
 
 use crate::audit::Audited;
+use crate::keep::Folder;
 use crate::limits::LimitFlags;
 use crate::policy::follow;
 use crate::report::{self, Failure, Outcome};
@@ -66,6 +67,9 @@ pub(crate) struct Arguments {
     /// Appends every decision about what the run may do to this file, for `sluice audit verify`
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
+    /// Keeps batches over which transforms fail in this folder, for `sluice plugin replay`. They hold data
+    #[arg(long, value_name = "FOLDER")]
+    keep_failing: Option<PathBuf>,
     #[command(flatten)]
     limits: LimitFlags,
 }
@@ -242,6 +246,8 @@ fn execute_watched<T>(
     if arguments.no_cache {
         sandbox.cache = None;
     }
+    let keeper = arguments.keep_failing.as_deref().map(Folder::open);
+    let keeper = keeper.transpose()?;
     let runtime = runtime(arguments.threads)?;
     let policies = follow(&arguments.policies, &runtime, Arc::clone(&watched))?;
     let options = Options {
@@ -257,6 +263,7 @@ fn execute_watched<T>(
         threads: arguments.threads,
         explain: arguments.explain,
         profile,
+        keeper: keeper.map(|folder| Arc::new(folder) as Arc<dyn Keeper>),
         stand_in: None,
         progress: Arc::clone(&watched),
     };

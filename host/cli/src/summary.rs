@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use indicatif::{DecimalBytes, HumanCount};
 use serde::Serialize;
 use sluicegate::run::{
-    BadRowsSummary, RejectedRow, Replayed, StepSummary, Summary, UnreadableRecord,
+    Attempts, BadRowsSummary, RejectedRow, Replayed, StepSummary, Summary, UnreadableRecord,
 };
 
 use crate::report::{self, Outcome, printable};
@@ -44,6 +44,8 @@ pub(crate) fn print(summary: &Summary, output: &str, audit_hash: Option<String>)
     // Writing to a string does not fail.
     let _ = figures(summary, &mut text);
     let _ = bad_rows(summary, output, &mut text);
+    let _ = attempts(summary, &mut text);
+    let _ = kept(summary, &mut text);
     let _ = checks(summary, &mut text);
     let _ = files(summary, output, &mut text);
     if let Some(receipt) = &summary.receipt {
@@ -266,6 +268,47 @@ fn bad_rows(summary: &Summary, output: &str, text: &mut String) -> std::fmt::Res
             printable(file)
         ),
         None => Ok(()),
+    }
+}
+
+/// What storage failed at first.
+fn attempts(summary: &Summary, text: &mut String) -> std::fmt::Result {
+    for Attempts {
+        of,
+        partition,
+        attempts,
+        reasons,
+    } in summary.attempts.iter().take(FILES_LISTED)
+    {
+        let reason = reasons.last().map_or("", String::as_str);
+        writeln!(
+            text,
+            "  again   {}, partition {partition}: {attempts} attempts; {}",
+            printable(of),
+            printable(reason)
+        )?;
+    }
+    match summary.attempts.len().saturating_sub(FILES_LISTED) {
+        0 => Ok(()),
+        more => writeln!(text, "          and {more} more"),
+    }
+}
+
+/// The rows over which transforms failed, where they are kept as batches.
+fn kept(summary: &Summary, text: &mut String) -> std::fmt::Result {
+    if summary.kept.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        text,
+        "  failing `sluice plugin replay FILE` runs one of these again"
+    )?;
+    for file in summary.kept.iter().take(FILES_LISTED) {
+        writeln!(text, "          {}", printable(file))?;
+    }
+    match summary.kept.len().saturating_sub(FILES_LISTED) {
+        0 => Ok(()),
+        more => writeln!(text, "          and {more} more"),
     }
 }
 

@@ -86,6 +86,7 @@ pub struct Error(Box<Repr>);
 #[derive(Debug)]
 struct Repr {
     kind: ErrorKind,
+    transient: bool,
     /// Innermost first.
     messages: Vec<String>,
     hints: Vec<String>,
@@ -99,6 +100,7 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Repr {
             kind,
+            transient: false,
             messages: vec![message.into()],
             hints: Vec::new(),
             facts: Vec::new(),
@@ -153,6 +155,19 @@ impl Error {
         self
     }
 
+    /// Says that the reason may pass: the same, done again later, may succeed.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.0.transient = true;
+        self
+    }
+
+    /// Whether the reason may pass.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        self.0.transient
+    }
+
     /// Says what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -179,6 +194,7 @@ impl Error {
     pub fn to_shared(&self) -> Self {
         Self(Box::new(Repr {
             kind: self.0.kind,
+            transient: self.0.transient,
             messages: self.0.messages.clone(),
             hints: self.0.hints.clone(),
             facts: self.0.facts.clone(),

@@ -28,6 +28,14 @@ pub struct Limits {
     pub batch_tries: u64,
     /// Such calls of all batches of the run.
     pub tries: u64,
+    /// Attempts at one partition where storage fails for a reason that may pass, the first one included.
+    pub attempts: u64,
+    /// Attempts of all partitions of a run beyond the first of each.
+    pub retries: u64,
+    /// Batches and rows that a run keeps of those over which transforms fail, where it is told to keep some.
+    pub kept_batches: u64,
+    /// Bytes of each such batch.
+    pub kept_bytes: u64,
     /// Keys that each rule on the output may remember: those that have to be unique, or that others refer to.
     pub rule_keys: u64,
     /// What compiling a component is held to.
@@ -53,12 +61,43 @@ impl Default for Limits {
             batch_tries: 256,
             // Each has an instance of its own, which for an interpreter takes 20 ms.
             tries: 10_000,
+            // The client of a store has tried for a minute each time.
+            attempts: 3,
+            // Some partitions twice: where more fail, it is the store that is out of order.
+            retries: 20,
+            // As many as a person looks at.
+            kept_batches: 10,
+            // A morsel of 8,192 rows of two columns has 128 KiB; of long texts, eight KiB a row.
+            kept_bytes: 64 * MIB,
             // Of texts, three hundred MiB; of consecutive numbers, five.
             rule_keys: 10_000_000,
             compile: CompileLimits::default(),
             guest: GuestLimits::default(),
             http: HttpLimits::default(),
         }
+    }
+}
+
+impl Limits {
+    /// Those that a transform alone is held to, with their keys, as [`set_limit`](crate::spec::set_limit) takes them.
+    #[must_use]
+    pub fn of_transform(&self) -> [(&'static str, String); 13] {
+        let guest = &self.guest;
+        [
+            ("memory", self.memory.to_string()),
+            ("guest_memory", guest.memory.to_string()),
+            ("call_time", format!("{}ms", guest.call_time.as_millis())),
+            ("log_bytes", guest.log_bytes.to_string()),
+            ("emit_bytes", guest.emit_bytes.to_string()),
+            ("emit_rows", guest.emit_rows.to_string()),
+            ("host_calls", guest.host_calls.to_string()),
+            ("lift_bytes", guest.lift_bytes.to_string()),
+            ("rejections", guest.rejections.to_string()),
+            ("message_bytes", guest.message_bytes.to_string()),
+            ("fields", guest.fields.to_string()),
+            ("depth", guest.depth.to_string()),
+            ("name_bytes", guest.name_bytes.to_string()),
+        ]
     }
 }
 

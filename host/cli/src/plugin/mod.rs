@@ -10,6 +10,7 @@ mod inspect;
 mod new;
 mod package;
 mod project;
+mod replay;
 mod sdk;
 mod test;
 mod toolchain;
@@ -34,6 +35,7 @@ pub(crate) enum Task {
     #[command(hide = true)]
     Compile(compile::Arguments),
     Inspect(inspect::Arguments),
+    Replay(replay::Arguments),
     Wrap(wrap::Arguments),
 }
 
@@ -49,6 +51,7 @@ pub(crate) fn run(task: &Task, json: bool) -> Outcome {
         Task::Lint(arguments) => check::lint(arguments, json),
         Task::Compile(arguments) => compile::compile(arguments),
         Task::Inspect(arguments) => inspect::inspect(arguments, json),
+        Task::Replay(arguments) => replay::replay(arguments, json),
         Task::Wrap(arguments) => wrap::wrap(arguments, json),
     }
 }

@@ -1,8 +1,11 @@
 //! Carries the runtime's errors through DataFusion, and tells DataFusion's own apart.
 
+use std::error::Error as _;
+
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use datafusion::object_store::Error as StoreError;
+use datafusion::parquet::errors::ParquetError;
 
 use crate::error::{Error, ErrorKind};
 
@@ -28,9 +31,7 @@ pub(super) fn from_datafusion(error: DataFusionError) -> Error {
             Ok(error) => error,
             Err(inner) => Error::storage(inner.to_string()),
         },
-        DataFusionError::ParquetError(inner) => {
-            Error::input(format!("the Parquet data cannot be read: {inner}"))
-        }
+        DataFusionError::ParquetError(inner) => from_parquet(*inner),
         DataFusionError::ResourcesExhausted(text) => Error::new(ErrorKind::Limit, text)
             .fact("limit", "memory")
             .hint("raise `memory` under `[limits]`, or run with `--limit-memory 4GiB`"),
@@ -39,13 +40,37 @@ pub(super) fn from_datafusion(error: DataFusionError) -> Error {
 }
 
 fn from_store(error: StoreError) -> Error {
-    match error {
+    let error = match error {
         StoreError::Generic { source, store } => match source.downcast::<Error>() {
-            Ok(error) => *error,
-            Err(source) => Error::storage(StoreError::Generic { store, source }.to_string()),
+            Ok(error) => return *error,
+            Err(source) => StoreError::Generic { store, source },
         },
-        other => Error::storage(other.to_string()),
+        other => other,
+    };
+    // What unpacks text hands on what it could not read.
+    let mut next = error.source();
+    while let Some(inner) = next {
+        if let Some(error) = inner.downcast_ref::<Error>() {
+            return error.to_shared();
+        }
+        next = inner.source();
     }
+    Error::storage(error.to_string())
+}
+
+/// That a file cannot be read is storage's affair where that fails, and else the file's.
+fn from_parquet(error: ParquetError) -> Error {
+    match error {
+        ParquetError::External(inner) => match inner.downcast::<StoreError>() {
+            Ok(error) => from_store(*error),
+            Err(inner) => damaged(&ParquetError::External(inner)),
+        },
+        other => damaged(&other),
+    }
+}
+
+fn damaged(error: &ParquetError) -> Error {
+    Error::input(format!("the Parquet data cannot be read: {error}"))
 }
 
 fn from_arrow(error: ArrowError) -> Error {

@@ -26,28 +26,35 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlanBuilder};
+use datafusion::object_store::memory::InMemory;
+use datafusion::object_store::path::Path;
+use datafusion::object_store::{ObjectStore, ObjectStoreExt as _};
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::prelude::SessionConfig;
 
 pub use self::check::Checked;
 use self::error::from_datafusion;
 use self::memory::{GuestMemory, PeakPool};
-use self::quarantine::{Kind, Tally};
-use self::scan::{Masked, Table};
-pub use self::transform::RejectedRow;
+use self::quarantine::Kind;
+use self::scan::{Masked, Shared, Table};
+use self::transform::{
+    BoundStep, Guests, StepKeeping, TransformNode, TransformPlanner, Tries, rerun,
+};
 pub(crate) use self::transform::origins;
-use self::transform::{BoundStep, Guests, TransformNode, TransformPlanner, Tries};
+pub use self::transform::{Facts, Keeper, RejectedRow};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;
 use crate::sandbox::{Access, InstanceContext, LogSink, MemoryBudget, Plugin, StepProfile};
 use crate::schedule::Workers;
 use crate::spec::{Input, InputFormat, Problems, Rules, SchemaColumn, Step};
+use crate::storage::Retries;
 
 pub(crate) use self::check::{Checks, referred, scorecard};
 pub(crate) use self::plan::{Planned, StepFigures};
 pub(crate) use self::quarantine::{BadFigures, Clean, Kind as BadKind, Quarantine};
 pub(crate) use self::scan::{ColumnMask, Files, HashKey, Later, Unit, provenance};
 pub(crate) use self::sink::{Sink, WrittenFile, file_beside};
+pub(crate) use self::transform::{FailedBatch, Keeping, Rerun, brief};
 pub(crate) use datafusion::logical_expr::LogicalPlan;
 
 /// What Hive and Spark write in a path for a null.
@@ -69,6 +76,7 @@ pub(crate) struct Engine {
     limits: Limits,
     quarantine: Quarantine,
     tries: Arc<Tries>,
+    retries: Arc<Retries>,
 }
 
 impl Engine {
@@ -100,14 +108,20 @@ impl Engine {
             limits: limits.clone(),
             quarantine: Quarantine::default(),
             tries: Arc::new(Tries::new(limits)),
+            retries: Retries::new(limits, "", |_| ()),
         })
+    }
+
+    /// The same, whose scans do again what `retries` says.
+    pub(crate) fn retrying(self, retries: Arc<Retries>) -> Self {
+        Self { retries, ..self }
     }
 
     /// Finds the columns of `input`.
     pub(crate) async fn open(&self, index: usize, input: &Input, files: &Files) -> Result<Opened> {
-        let (url, tally) = self.register(index, input, files)?;
+        let (url, shared) = self.register(index, input, files)?;
         let partitions = self.threads();
-        let table = Table::open(input, files, url, &self.session, (partitions, tally)).await?;
+        let table = Table::open(input, files, url, &self.session, (partitions, shared)).await?;
         Ok(Opened {
             input: input.clone(),
             table,
@@ -123,8 +137,8 @@ impl Engine {
         files: &Files,
         sample: Option<(Files, &[SchemaColumn])>,
     ) -> Result<(Opened, Later)> {
-        let (url, tally) = self.register(index, input, files)?;
-        let care = (sample, tally);
+        let (url, shared) = self.register(index, input, files)?;
+        let care = (sample, shared);
         let (table, later) = Table::open_later(input, files, url, &self.session, care).await?;
         let input = input.clone();
         Ok((Opened { input, table }, later))
@@ -136,14 +150,14 @@ impl Engine {
         index: usize,
         input: &Input,
         files: &Files,
-    ) -> Result<(ObjectStoreUrl, Arc<Tally>)> {
+    ) -> Result<(ObjectStoreUrl, Shared)> {
         let url =
             ObjectStoreUrl::parse(format!("input-{index}://files")).map_err(from_datafusion)?;
         let runtime = self.session.runtime_env();
         runtime.register_object_store(url.as_ref(), Arc::clone(&files.store));
         let rule = input.bad_rows;
         let tally = self.quarantine.tally(Kind::Input, &input.name, rule);
-        Ok((url, tally))
+        Ok((url, (tally, Arc::clone(&self.retries))))
     }
 
     /// Compute threads, and partitions that go on at once.
@@ -159,16 +173,8 @@ impl Engine {
         watch: Watch,
         input: LogicalPlan,
     ) -> Result<LogicalPlan> {
-        let pool: Arc<dyn MemoryPool> = Arc::clone(&self.pool) as _;
-        let memory: Arc<dyn MemoryBudget> = Arc::new(GuestMemory::new(&pool, &step.name));
-        let context = InstanceContext {
-            limits: self.limits.guest.clone(),
-            memory,
-            logs: watch.logs,
-            cancel: watch.cancel,
-            profile: watch.profile,
-            access: watch.access,
-        };
+        let keeping = watch.keeping.clone();
+        let context = self.context(&step.name, watch);
         let schema = Arc::new(input.schema().as_arrow().clone());
         let params = step.params.to_string();
         let bound = self
@@ -182,11 +188,72 @@ impl Engine {
             })?;
         let tally = self.quarantine.tally(Kind::Step, &step.name, step.bad_rows);
         let care = (tally, Arc::clone(&self.tries));
-        let bound = BoundStep::new(step, bound, Arc::clone(&self.workers), care)?;
+        let mut bound = BoundStep::new(step, bound, Arc::clone(&self.workers), care)?;
+        bound.keeping = keeping.map(|keeping| StepKeeping::new(keeping, step));
         let node = TransformNode::new(Arc::new(bound), input).map_err(from_datafusion)?;
         Ok(LogicalPlan::Extension(Extension {
             node: Arc::new(node),
         }))
+    }
+
+    /// What the instances of the step called `name` are held to.
+    fn context(&self, name: &str, watch: Watch) -> InstanceContext {
+        let pool: Arc<dyn MemoryPool> = Arc::clone(&self.pool) as _;
+        let memory: Arc<dyn MemoryBudget> = Arc::new(GuestMemory::new(&pool, name));
+        InstanceContext {
+            limits: self.limits.guest.clone(),
+            memory,
+            logs: watch.logs,
+            cancel: watch.cancel,
+            profile: watch.profile,
+            access: watch.access,
+        }
+    }
+
+    /// Reads the file of a batch that was kept.
+    ///
+    /// # Errors
+    ///
+    /// `Input` where it is none, or damaged.
+    pub(crate) async fn kept(files: &Files) -> Result<FailedBatch> {
+        let [object] = files.objects.as_slice() else {
+            return Err(Error::input("a batch is kept in one file"));
+        };
+        let name = format!("{}{}", files.origin, object.location);
+        let batch = scan::only_batch(Arc::clone(&files.store), object.clone(), &name).await?;
+        let facts = Facts::of(&batch.schema())?;
+        let columns = facts.columns()?;
+        let place = Path::from("columns");
+        let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        let unreadable = |cause| Error::internal(format!("keep the columns: {cause}"));
+        memory
+            .put(&place, columns.into())
+            .await
+            .map_err(unreadable)?;
+        let object = memory.head(&place).await.map_err(unreadable)?;
+        let columns = scan::only_batch(memory, object, "the columns of the step").await?;
+        Ok(FailedBatch {
+            facts,
+            schema: columns.schema(),
+            batch,
+        })
+    }
+
+    /// Runs one batch that was kept through a plugin, in an instance that sees nothing else.
+    ///
+    /// # Errors
+    ///
+    /// As a run fails over the batch; `Input` where the plugin reads a column that was not kept.
+    pub(crate) async fn rerun(
+        &self,
+        plugin: Plugin,
+        watch: Watch,
+        failed: &FailedBatch,
+    ) -> Result<Rerun> {
+        let context = self.context(&failed.facts.step, watch);
+        let failed = failed.clone();
+        let job = move || rerun(&plugin, &context, &failed);
+        self.workers.run(job).await
     }
 
     /// Optimises a plan and fixes how it will be executed.
@@ -295,6 +362,8 @@ pub(crate) struct Watch {
     pub(crate) logs: Arc<dyn LogSink>,
     pub(crate) cancel: Arc<dyn Fn() -> bool + Send + Sync>,
     pub(crate) profile: Option<StepProfile>,
+    /// Where batches are kept over which they fail, if they are.
+    pub(crate) keeping: Option<Arc<Keeping>>,
     /// What they can reach beyond their columns.
     pub(crate) access: Access,
 }

@@ -19,8 +19,8 @@ use crate::spec::{
     SchemaColumn, Scheme, Source, Uri,
 };
 use crate::storage::{
-    Beginning, FinishedFile, Intent, Meter, ObjectMeta, Past, Place, Repaired, Snapshot, Staging,
-    Stores, repair, rollback, snapshot,
+    Beginning, FinishedFile, Intent, Meter, ObjectMeta, Past, Place, Repaired, Retries, Snapshot,
+    Staging, Stores, repair, rollback, snapshot,
 };
 
 /// Rows of a row group of merged files: what readers are tuned for.
@@ -257,6 +257,7 @@ impl Dataset {
             schema: plan.schema(),
             staging: Arc::clone(staging),
             run_id: run.to_owned(),
+            retries: Retries::new(&Limits::default(), run, |_| ()),
             bytes_max: u64::MAX,
             bytes: Arc::default(),
             rows: Arc::default(),

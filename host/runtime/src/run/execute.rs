@@ -16,7 +16,7 @@ use super::record::Noted;
 use super::replay::Notes;
 use super::summary::Summary;
 use super::{Options, threads};
-use crate::engine::{Checked, Checks, Clean, Engine, Planned, Sink, WrittenFile};
+use crate::engine::{Checked, Checks, Clean, Engine, Keeping, Planned, Sink, WrittenFile};
 use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::CompileLimits;
 use crate::network::Budget;
@@ -25,7 +25,8 @@ use crate::sandbox::{Level, PROFILE_TICK, Sandbox};
 use crate::schedule::Lanes;
 use crate::spec::{Application, Mode};
 use crate::storage::{
-    Beginning, FinishedFile, Intent, Meter, Place, SideObjects, Staging, Stores, check_overlap,
+    Beginning, FinishedFile, Intent, Meter, Place, Retries, SideObjects, Staging, Stores,
+    check_overlap,
 };
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
@@ -56,6 +57,10 @@ pub(super) struct Execution {
     /// What is left of the requests that transforms may send.
     pub(super) budget: Arc<Budget>,
     pub(super) meter: Arc<Meter>,
+    /// What is done again where storage fails.
+    pub(super) retries: Arc<Retries>,
+    /// What is kept of what fails, if anything is.
+    pub(super) keeping: Option<Arc<Keeping>>,
     /// Whether the run has failed, so that guests which still run stop at their next tick.
     pub(super) stop: Arc<AtomicBool>,
     pub(super) started: Instant,
@@ -111,8 +116,11 @@ impl Execution {
         let environment = options.environment.clone();
         let stop: Arc<AtomicBool> = Arc::default();
         let is_over = cancelled(&options, &stop);
+        let retries = retries(&application, &options);
+        let engine = Engine::new(&application.limits, threads(options.threads))?;
         Ok(Self {
-            engine: Engine::new(&application.limits, threads(options.threads))?,
+            engine: engine.retrying(Arc::clone(&retries)),
+            retries,
             sandbox: sandbox(&options, &application.limits.compile)?,
             stores: Stores::new(environment, Arc::clone(&meter), guard.clone()),
             guard,
@@ -128,6 +136,7 @@ impl Execution {
             stop,
             started: Instant::now(),
             increment: OnceLock::new(),
+            keeping: keeping(&application, &options),
             application,
             options,
             meter,
@@ -268,10 +277,13 @@ impl Execution {
             bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
             checks,
-            provenance: Some(self.clean()(&receipt.provenance().write()?)),
+            provenance: Some(clean(&self.options)(&receipt.provenance().write()?)),
+            retries: Arc::clone(&self.retries),
         });
         let quarantine = self.engine.quarantine();
-        quarantine.begin(Arc::clone(&sink), self.clean()).await;
+        quarantine
+            .begin(Arc::clone(&sink), clean(&self.options))
+            .await;
         // Without exchanges, no partition waits for another.
         let lanes = Lanes::new(match self.increment.get() {
             Some(_) => plan.partitions().min(self.engine.threads()),
@@ -304,12 +316,6 @@ impl Execution {
             plan,
             receipt,
         })
-    }
-
-    /// What hides the run's secrets in what its transforms say.
-    fn clean(&self) -> Clean {
-        let progress = Arc::clone(&self.options.progress);
-        Arc::new(move |text| progress.logs().clean(text).into_owned())
     }
 
     /// Waits for the partitions, within the limits of the run.
@@ -408,6 +414,25 @@ pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandb
         }
         outcome => outcome,
     }
+}
+
+/// What hides the run's secrets in what its transforms say.
+fn clean(options: &Options) -> Clean {
+    let progress = Arc::clone(&options.progress);
+    Arc::new(move |text| progress.logs().clean(text).into_owned())
+}
+
+fn retries(application: &Application, options: &Options) -> Arc<Retries> {
+    let progress = Arc::clone(&options.progress);
+    let tell = move |message: &str| progress.warn("storage", message);
+    Retries::new(&application.limits, &options.run_id, tell)
+}
+
+fn keeping(application: &Application, options: &Options) -> Option<Arc<Keeping>> {
+    let keeper = Arc::clone(options.keeper.as_ref()?);
+    let names = (options.run_id.as_str(), application.name.as_str());
+    let keeping = Keeping::new(keeper, names, &application.limits, clean(options));
+    Some(Arc::new(keeping))
 }
 
 /// Whether what a run with these `options` began is to stop.

@@ -126,6 +126,12 @@ impl Execution {
             bad_rows: self.bad_rows(),
             quarantine: None,
             receipt: None,
+            attempts: self.retries.attempts(),
+            kept: self
+                .keeping
+                .as_ref()
+                .map(|keeping| keeping.kept())
+                .unwrap_or_default(),
             bytes_read: self.meter.read.load(Ordering::Relaxed),
             bytes_written: self.meter.written.load(Ordering::Relaxed),
             seconds: self.started.elapsed().as_secs_f64(),

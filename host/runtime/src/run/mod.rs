@@ -9,6 +9,7 @@ mod contract;
 mod dataset;
 mod drift;
 mod execute;
+mod failing;
 mod finish;
 mod held;
 mod incremental;
@@ -46,11 +47,13 @@ use crate::sandbox::{Profile, SandboxConfig};
 use crate::spec::{Application, Input, Uri};
 use crate::storage::{Meter, Stores};
 
-pub use crate::engine::{Checked, RejectedRow};
+pub use crate::engine::{Checked, Facts, Keeper, RejectedRow};
+pub use crate::storage::Attempts;
 pub use accessed::Access;
 pub use alone::reach;
 pub use check::{Check, CheckedNeed, Fix, check};
 pub use dataset::{Compacted, Dataset, History};
+pub use failing::{Failing, ReplayedBatch, Rerunning, Verdict};
 pub use incremental::IncrementalSummary;
 pub use needs::needs;
 pub use probe::{Probe, probe};
@@ -91,6 +94,8 @@ pub struct Options {
     pub explain: bool,
     /// Where the guests are sampled to, if they are; all that was sampled stays in it where the run fails.
     pub profile: Option<Arc<Profile>>,
+    /// Who keeps batches over which transforms fail, if somebody does.
+    pub keeper: Option<Arc<dyn Keeper>>,
     /// Who answers the requests of transforms in place of the network, if somebody does.
     pub stand_in: Option<Arc<StandIn>>,
     /// What an observer may watch, and cancel the run by.
@@ -114,6 +119,7 @@ impl Options {
             threads: 0,
             explain: false,
             profile: None,
+            keeper: None,
             stand_in: None,
             progress: Arc::default(),
         }

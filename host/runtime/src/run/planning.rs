@@ -60,6 +60,7 @@ impl Execution {
                 logs: said.asking(&step.name, &self.guard, log_bytes),
                 cancel: self.cancelled(),
                 profile: profile.map(|profile| profile.step(&step.name)),
+                keeping: self.keeping.clone(),
             };
             steps.push(self.engine.transform(step, plugin, watch, below).await?);
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::incremental::IncrementalSummary;
 use crate::engine::{BadFigures, BadKind, Checked, RejectedRow, StepFigures};
+use crate::storage::Attempts;
 
 /// The figures of a finished run. Times are in seconds.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -34,6 +35,11 @@ pub struct Summary {
     /// The run's receipt, relative to the output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub receipt: Option<String>,
+    /// The partitions that storage failed at first.
+    pub attempts: Vec<Attempts>,
+    /// What people find those batches and rows by that were kept, over which transforms failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
     /// Bytes read from storage.
     pub bytes_read: u64,
     /// Bytes written to storage.

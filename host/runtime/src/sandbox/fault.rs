@@ -76,6 +76,7 @@ impl Fault {
                 ErrorKind::Guest,
                 format!("the transform failed for a passing reason: {}", show(text)),
             )
+            .passing()
             .fact("transient", true)
             .hint("run it again"),
         };

@@ -29,7 +29,7 @@ use Setter::{Count, Size, Time};
 
 /// Every limit: its name, where it goes, and its least and its largest value. The least is what
 /// any run needs, the largest what the host's own arithmetic and 32-bit guests can hold.
-const KEYS: [(&str, Setter); 28] = [
+const KEYS: [(&str, Setter); 32] = [
     ("memory", Size(|l, v| l.memory = v, 16 * MIB, PIB)),
     (
         "wall_time",
@@ -39,6 +39,10 @@ const KEYS: [(&str, Setter); 28] = [
     ("objects", Count(|l, v| l.objects = v, 0, 10_000_000)),
     ("batch_tries", Count(|l, v| l.batch_tries = v, 0, 1 << 40)),
     ("tries", Count(|l, v| l.tries = v, 0, 1 << 40)),
+    ("attempts", Count(|l, v| l.attempts = v, 1, 100)),
+    ("retries", Count(|l, v| l.retries = v, 0, 1 << 40)),
+    ("kept_batches", Count(|l, v| l.kept_batches = v, 0, 10_000)),
+    ("kept_bytes", Size(|l, v| l.kept_bytes = v, 0, GIB)),
     ("rule_keys", Count(|l, v| l.rule_keys = v, 0, 1 << 40)),
     // Less does not hold the compiler itself.
     (

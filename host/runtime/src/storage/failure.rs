@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 
 use object_store::Error as StoreError;
+use object_store::client::{HttpError, HttpErrorKind};
 
 use crate::error::{Error, ErrorKind};
 
@@ -25,7 +26,8 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
     if let Some(error) = answered(what, &error) {
         return error;
     }
-    match &error {
+    let passes = is_transient(&error);
+    let told = match &error {
         StoreError::NotFound { .. } => Error::input(format!("`{what}` does not exist")),
         StoreError::AlreadyExists { .. } => Error::storage(format!("`{what}` exists already")),
         StoreError::PermissionDenied { source, .. } => {
@@ -51,7 +53,45 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
             }
         }
     }
-    .source(error)
+    .source(error);
+    if passes { told.passing() } else { told }
+}
+
+/// Answers that say that it is not the request that is wrong, but the time: too slow, too many, and what a server has not in
+/// its hands.
+const PASSING: [&str; 7] = ["408", "425", "429", "500", "502", "503", "504"];
+
+/// The same in the words of S3, which may begin to answer before it knows.
+const PASSING_CODES: [&str; 5] = [
+    "<Code>InternalError</Code>",
+    "<Code>SlowDown</Code>",
+    "<Code>ServiceUnavailable</Code>",
+    "<Code>RequestTimeout</Code>",
+    "<Code>OperationAborted</Code>",
+];
+
+/// Whether a store may do later what it failed to do now, as its client leaves the question open: a connection that was
+/// lost or not made, time that ran out, a server that is out of order. What a store denies, lacks or finds changed stays so, as
+/// does what a local disk fails at.
+pub(super) fn is_transient(error: &StoreError) -> bool {
+    let StoreError::Generic { source, .. } = error else {
+        return false;
+    };
+    let mut next: Option<&(dyn StdError + 'static)> = Some(source.as_ref());
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<Error>() {
+            return error.is_transient();
+        }
+        if let Some(error) = error.downcast_ref::<HttpError>() {
+            return error.kind() != HttpErrorKind::Unknown;
+        }
+        next = error.source();
+    }
+    let text = source.to_string();
+    match text.split_once("status code: ") {
+        Some((_, status)) => PASSING.iter().any(|passing| status.starts_with(passing)),
+        None => PASSING_CODES.iter().any(|code| text.contains(code)),
+    }
 }
 
 /// What a server's refusal means. Clients of buckets tell it apart for objects, but not for listings, and hide it in

@@ -2,7 +2,7 @@
 //!
 //! Everything behind this module is an `ObjectStore`. [`ConfinedStore`] keeps local access inside one folder. Concerns are
 //! layers over a store, one each: `Guarded` asks the policies about every verb, [`Metered`] counts bytes, `Ranges` reads parts of files from servers that send only
-//! whole ones; retries and timeouts are the clients' own, with bounds that are named here. [`Staging`] makes a run's
+//! whole ones; timeouts and first retries are the clients' own, with bounds that are named here, and what fails beyond these a run does again ([`Retries`]). [`Staging`] makes a run's
 //! files appear only when all of them are complete.
 
 mod confined;
@@ -18,6 +18,7 @@ mod private;
 mod ranged;
 mod read;
 mod remote;
+mod retry;
 mod scratch;
 mod staging;
 mod stores;
@@ -37,6 +38,7 @@ pub use objects::{Key, Object, head_object, list_page, read_range};
 pub use overlap::check_overlap;
 pub use private::{Stamp, private_stamp, read_private};
 pub use read::{blake3_of, read_whole};
+pub use retry::{Attempts, Retrier, Retries, persistent};
 pub use staging::{
     Beginning, Begun, Committed, FinishedFile, Intent, SideObjects, StagedFile, Staging,
 };

@@ -31,6 +31,7 @@ use self::slot::Slot;
 use super::dataset::{DataFile, FOLDER, Log, Manifest, Past, settle, staged_as, staging, sweep};
 use super::failure::storage_error;
 use super::listing::{below, is_hidden};
+use super::retry::Retrier;
 use super::stores::Place;
 use super::upload::Ticket;
 use crate::error::{Error, Result};
@@ -184,6 +185,19 @@ impl Staging {
     ///
     /// Fails if the name is malformed, if there are too many files, or if storage refuses.
     pub async fn create(&self, relative: &str) -> Result<StagedFile> {
+        self.create_retrying(relative, None).await
+    }
+
+    /// The same, where what storage fails at may be done again.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    pub async fn create_retrying(
+        &self,
+        relative: &str,
+        retrier: Option<Retrier>,
+    ) -> Result<StagedFile> {
         let invalid = || Error::internal(format!("`{relative}` is no name of a file"));
         let path = Path::parse(relative).map_err(|_| invalid())?;
         if path.as_ref() != relative || relative.is_empty() {
@@ -195,7 +209,7 @@ impl Staging {
         }
         let location = self.log.path(relative);
         let what = self.log.what(relative);
-        let ticket = Ticket::new(self.log.path(&self.folder));
+        let ticket = Ticket::new(self.log.path(&self.folder)).retrying(retrier);
         let mut options = PutMultipartOptions::default();
         options.extensions.insert(ticket.clone());
         let upload = self

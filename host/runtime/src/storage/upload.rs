@@ -17,6 +17,7 @@ use object_store::{
 use serde::{Deserialize, Serialize};
 
 use super::layer::Layer;
+use super::retry::Retrier;
 
 /// By what an upload can be completed: the store's name for it, and those of its parts. A local file has no parts, and
 /// its name is where it is hidden.
@@ -33,6 +34,8 @@ pub(super) struct Unfinished {
 pub(super) struct Ticket {
     /// Where a store of files hides what is not complete.
     pub(super) folder: Path,
+    /// What may be done again.
+    retrier: Option<Retrier>,
     state: Arc<Mutex<State>>,
 }
 
@@ -47,7 +50,21 @@ impl Ticket {
     pub(super) fn new(folder: Path) -> Self {
         Self {
             folder,
+            retrier: None,
             state: Arc::default(),
+        }
+    }
+
+    /// The same, where what fails may be done again.
+    pub(super) fn retrying(self, retrier: Option<Retrier>) -> Self {
+        Self { retrier, ..self }
+    }
+
+    /// Waits until what failed with `error` may be done again.
+    async fn again(&self, location: &Path, error: Error) -> Result<()> {
+        match &self.retrier {
+            Some(retrier) => retrier.again(location.as_ref(), error).await,
+            None => Err(error),
         }
     }
 
@@ -120,7 +137,14 @@ impl<S: MultipartStore> Layer for Resumable<S> {
             }
             ticket
         } else if let Some(ticket) = options.extensions.get::<Ticket>() {
-            ticket.begin(self.0.create_multipart(location).await?);
+            // One whose name got lost stays behind as one of a run that was killed does.
+            let id = loop {
+                match self.0.create_multipart(location).await {
+                    Ok(id) => break id,
+                    Err(error) => ticket.again(location, error).await?,
+                }
+            };
+            ticket.begin(id);
             ticket.clone()
         } else {
             return store.put_multipart_opts(location, options).await;
@@ -160,7 +184,13 @@ impl<S: MultipartStore> MultipartUpload for NamedUpload<S> {
         let ticket = self.ticket.clone();
         Box::pin(async move {
             let id = ticket.lock().id.clone();
-            let part = store.put_part(&location, &id, index, data).await?;
+            // A part has its number, whichever attempt stores it.
+            let part = loop {
+                match store.put_part(&location, &id, index, data.clone()).await {
+                    Ok(part) => break part,
+                    Err(error) => ticket.again(&location, error).await?,
+                }
+            };
             ticket.stored(index, part.content_id);
             Ok(())
         })

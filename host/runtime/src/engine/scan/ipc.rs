@@ -14,15 +14,17 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::MetadataVersion;
 use arrow::ipc::convert::fb_to_schema;
-use datafusion::object_store::{ObjectMeta, ObjectStoreExt as _};
-use futures::FutureExt as _;
+use arrow::record_batch::RecordBatch;
+use datafusion::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
+use futures::{FutureExt as _, StreamExt as _, stream};
 
 use self::cursor::Cursor;
 use self::frame::Frame;
 pub(super) use self::read::Ipc;
 use super::Files;
 use super::merge::{self, Found, Types};
-use crate::error::{Error, Result};
+use super::source::Piece;
+use crate::error::{Error, Result, ResultExt as _};
 use crate::storage::storage_error;
 
 /// What a file, as opposed to a stream, begins and ends with.
@@ -62,6 +64,37 @@ pub(super) async fn schema(files: &Files) -> Result<SchemaRef> {
         schemas.push(Found { name, schema });
     }
     merge::schemas(&schemas, Types::Stored)
+}
+
+/// The only batch of the Arrow file `object`, with all that its schema says; without one, a batch without rows.
+pub(in crate::engine) async fn only_batch(
+    store: Arc<dyn ObjectStore>,
+    object: ObjectMeta,
+    name: &str,
+) -> Result<RecordBatch> {
+    let reading = async {
+        let mut cursor = Cursor::new(Arc::clone(&store), object.clone(), name.to_owned());
+        let footer = frame::footer(&mut cursor).await?;
+        let schema = fb_to_schema(frame::readable(frame::verified(&footer)?.schema())?);
+        let schema = Arc::new(schema);
+        let piece = Piece {
+            text: stream::empty().boxed(),
+            store,
+            object,
+            name: name.to_owned(),
+            offset: 0,
+            columns: (0..schema.fields().len()).collect(),
+            schema: Arc::clone(&schema),
+            batch_size: 0,
+            leaving: None,
+        };
+        let batch = read::only_batch(piece).await?;
+        Ok(batch.unwrap_or_else(|| RecordBatch::new_empty(schema)))
+    };
+    // The decoder takes some damaged metadata for a bug of its own.
+    let read = AssertUnwindSafe(reading).catch_unwind().await;
+    let read = read.unwrap_or_else(|_| Err(damaged("its metadata makes no sense")));
+    read.with_context(|| format!("read `{name}`"))
 }
 
 /// Whether the first file of an input is a file rather than a stream; `schema` proves the others alike.

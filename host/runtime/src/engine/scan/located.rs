@@ -27,6 +27,7 @@ use crate::engine::MORSEL_ROWS;
 use crate::engine::error::{from_datafusion, to_datafusion};
 use crate::error::Error;
 use crate::spec::Compression;
+use crate::storage::{Retries, persistent};
 
 /// Values that the batch of a scan may have. A table of 5,000 columns took gigabytes in whole morsels; one
 /// of up to 256 columns is read as every other.
@@ -45,6 +46,8 @@ pub(super) struct Located {
     discreet: bool,
     /// How text is compressed; None for formats that are not text.
     text: Option<Compression>,
+    /// What may be done again where storage fails, and in which name.
+    retries: Option<(Arc<Retries>, Arc<str>)>,
 }
 
 impl Located {
@@ -60,7 +63,13 @@ impl Located {
             diagnosis,
             discreet,
             text: None,
+            retries: None,
         }
+    }
+
+    /// Reads again what storage fails to read.
+    pub(super) fn retrying(self, retries: Option<(Arc<Retries>, Arc<str>)>) -> Self {
+        Self { retries, ..self }
     }
 
     /// Hands the inner source plain text, whatever the files are compressed with.
@@ -98,6 +107,10 @@ impl FileSource for Located {
         config: &FileScanConfig,
         partition: usize,
     ) -> DfResult<Box<dyn Morselizer>> {
+        let store = match &self.retries {
+            None => store,
+            Some((retries, of)) => persistent(store, retries.partition(of, partition)),
+        };
         let readable: Arc<dyn ObjectStore> = match self.text {
             None => Arc::clone(&store),
             Some(compression) => Arc::new(TextStore::new(Arc::clone(&store), compression)),

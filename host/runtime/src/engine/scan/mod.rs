@@ -41,6 +41,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use self::csv::Csv;
 pub(crate) use self::groups::Unit;
 use self::ipc::Ipc;
+pub(super) use self::ipc::only_batch;
 use self::json::Json;
 use self::located::Located;
 pub(super) use self::mask::Masked;
@@ -51,6 +52,7 @@ use self::source::Source;
 use super::quarantine::Tally;
 use crate::error::{Error, Result};
 use crate::spec::{Compression, Input, InputFormat, SchemaColumn, SchemaSource};
+use crate::storage::Retries;
 
 /// The files of an input and the store that holds them.
 #[derive(Clone, Debug)]
@@ -80,22 +82,25 @@ pub(super) struct Table {
     url: ObjectStoreUrl,
 }
 
+/// What takes records that cannot be read, and what is read again where storage fails.
+pub(super) type Shared = (Arc<Tally>, Arc<Retries>);
+
 /// What the partitions of a scan read, once that is known; nothing before.
 type Groups = Arc<OnceLock<Vec<FileGroup>>>;
 
 impl Table {
-    /// Finds the schema of `input` and cuts its files into at most `partitions` pieces of similar size; `tally` takes
+    /// Finds the schema of `input` and cuts its files into at most `partitions` pieces of similar size; `shared` takes
     /// records that cannot be read.
     pub(super) async fn open(
         input: &Input,
         files: &Files,
         url: ObjectStoreUrl,
         session: &dyn Session,
-        (partitions, tally): (usize, Arc<Tally>),
+        (partitions, shared): (usize, Shared),
     ) -> Result<Self> {
         check_options(input, files)?;
         let schema = schema::of(input, files, session).await?;
-        let (table, later) = Self::with_schema(input, files, url, (schema, tally)).await?;
+        let (table, later) = Self::with_schema(input, files, url, (schema, shared)).await?;
         later.set(groups::cut(input, files, partitions).await?)?;
         Ok(table)
     }
@@ -107,7 +112,7 @@ impl Table {
         files: &Files,
         url: ObjectStoreUrl,
         session: &dyn Session,
-        (sample, tally): (Option<(Files, &[SchemaColumn])>, Arc<Tally>),
+        (sample, shared): (Option<(Files, &[SchemaColumn])>, Shared),
     ) -> Result<(Self, Later)> {
         check_options(input, files)?;
         let mut schema = None;
@@ -124,14 +129,14 @@ impl Table {
             Some(schema) => schema,
             None => schema::of(input, files, session).await?,
         };
-        Self::with_schema(input, files, url, (schema, tally)).await
+        Self::with_schema(input, files, url, (schema, shared)).await
     }
 
     async fn with_schema(
         input: &Input,
         files: &Files,
         url: ObjectStoreUrl,
-        (file_schema, tally): (SchemaRef, Arc<Tally>),
+        (file_schema, shared): (SchemaRef, Shared),
     ) -> Result<(Self, Later)> {
         let hive = hive::Columns::new(&input.partitions, &files.objects)?;
         if files.discreet {
@@ -144,7 +149,7 @@ impl Table {
             .with_table_partition_cols(hive.fields())
             .build();
         let schema = Arc::clone(table_schema.table_schema());
-        let source = file_source(input, files, table_schema, tally).await?;
+        let source = file_source(input, files, table_schema, shared).await?;
         let groups = Groups::default();
         let table = Self {
             source,
@@ -254,7 +259,7 @@ async fn file_source(
     input: &Input,
     files: &Files,
     schema: TableSchema,
-    tally: Arc<Tally>,
+    (tally, retries): Shared,
 ) -> Result<Arc<dyn FileSource>> {
     let origin = &files.origin;
     let discreet = files.discreet;
@@ -280,7 +285,9 @@ async fn file_source(
         }
     };
     let diagnosis = diagnose::Diagnosis::new(&input.format);
-    let located = Located::new(source, origin, diagnosis, files.discreet);
+    // A local disk does not get better by waiting.
+    let retries = (!files.local).then(|| (retries, format!("input {}", input.name).into()));
+    let located = Located::new(source, origin, diagnosis, files.discreet).retrying(retries);
     Ok(Arc::new(match text_compression(&input.format) {
         Some(compression) => located.decompress(compression),
         None => located,

@@ -74,9 +74,14 @@ impl Aside {
             row_group_rows: ROW_GROUP_ROWS,
         });
         let name = file_beside(self.folder, self.run_id());
+        let retrier = self.sink.retries.partition(self.folder, 0);
         Ok(OpenFile {
             encoder: Encoder::new(&format, &self.schema, first, None)?,
-            staged: self.sink.staging.create(&name).await?,
+            staged: self
+                .sink
+                .staging
+                .create_retrying(&name, Some(retrier))
+                .await?,
             rows: 0,
             last_used: 0,
         })

@@ -23,7 +23,7 @@ use super::check::Checks;
 use super::plan::Rows;
 use crate::error::{Error, Result};
 use crate::spec::Output;
-use crate::storage::{FinishedFile, StagedFile, Staging};
+use crate::storage::{FinishedFile, Retries, StagedFile, Staging};
 
 /// Files that one partition of a plan keeps open at once for Hive partitions. Beyond it the one that was
 /// written least recently is ended, so memory stays bounded and a partition may get several files.
@@ -59,6 +59,8 @@ pub(crate) struct Sink {
     pub(crate) checks: Option<Checks>,
     /// Where the rows come from, as each file says that can.
     pub(crate) provenance: Option<String>,
+    /// What may be done again where storage fails.
+    pub(crate) retries: Arc<Retries>,
 }
 
 impl Sink {
@@ -193,6 +195,7 @@ impl<'a> Files<'a> {
             self.sink.output.format.extension()
         );
         self.made += 1;
+        let retrier = self.sink.retries.partition("output", self.partition);
         Ok(OpenFile {
             encoder: Encoder::new(
                 &self.sink.output.format,
@@ -200,7 +203,11 @@ impl<'a> Files<'a> {
                 first,
                 self.sink.provenance.as_deref(),
             )?,
-            staged: self.sink.staging.create(&name).await?,
+            staged: self
+                .sink
+                .staging
+                .create_retrying(&name, Some(retrier))
+                .await?,
             rows: 0,
             last_used: self.clock,
         })

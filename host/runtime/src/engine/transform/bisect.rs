@@ -65,7 +65,7 @@ impl Partition {
     /// again could do something twice; `Limit` where too many tries are needed.
     pub(super) fn without_bad_rows(
         &self,
-        (place, morsel): (Place, &RecordBatch),
+        (first, morsel): (Place, &RecordBatch),
         error: Error,
     ) -> Result<Vec<RecordBatch>> {
         let mut done = Vec::new();
@@ -76,11 +76,12 @@ impl Partition {
         let mut has_failed = true;
         while let Some((start, rows)) = pieces.pop() {
             let piece = morsel.slice(start, rows);
-            let place = place.skip(start);
+            let place = first.skip(start);
             if !has_failed {
                 if let Err(limit) = self.step.tries.one_more(&mut tried) {
-                    let limit = limit.context(format!("find the rows to blame for: {error}"));
-                    return Err(self.located(limit, place, rows));
+                    let why = limit.context(format!("find the rows to blame for: {error}"));
+                    let why = self.located(why, place, rows);
+                    return Err(self.keep_whole(why, &error, first, morsel));
                 }
                 match self.attempt(place, &piece) {
                     Ok(batches) => {
@@ -92,7 +93,7 @@ impl Partition {
             }
             has_failed = false;
             if !self.is_divisible(&error) {
-                return Err(self.located(error, place, rows));
+                return Err(self.failed(error, place, &piece));
             }
             if rows > 1 {
                 let half = rows / 2;
@@ -101,7 +102,7 @@ impl Partition {
             } else if self.may_leave_out(&error) {
                 self.leave_out_failed(place, &piece, &error)?;
             } else {
-                return Err(self.located(error, place, rows));
+                return Err(self.failed(error, place, &piece));
             }
         }
         Ok(done)
@@ -125,6 +126,7 @@ impl Partition {
     fn leave_out_failed(&self, place: Place, row: &RecordBatch, error: &Error) -> Result<()> {
         let reason = error.to_string();
         self.tell_failure(place, &reason);
+        self.keep_row(error, place, row);
         let mut originals = if self.step.tally.keeps() {
             json(row, &[0])
         } else {
@@ -153,23 +155,29 @@ impl Partition {
     }
 }
 
+/// Whether a call failed by what the transform did with its batch.
+pub(super) fn is_of_batch(error: &Error) -> bool {
+    let kinds = [ErrorKind::Trap, ErrorKind::Guest];
+    kinds.contains(&error.kind())
+        || limit(error).is_some_and(|limit| {
+            LIMITS_OF_ROWS.contains(&limit) || LIMITS_OF_MEMORY.contains(&limit)
+        })
+}
+
 /// Whether the rows of a batch can be what made a call fail.
 fn is_of_rows(error: &Error) -> bool {
     match error.kind() {
         ErrorKind::Trap => true,
-        ErrorKind::Guest => fact(error, "transient").is_none(),
+        ErrorKind::Guest => !error.is_transient(),
         ErrorKind::Limit => limit(error).is_some_and(|limit| LIMITS_OF_ROWS.contains(&limit)),
         _ => false,
     }
 }
 
-fn limit(error: &Error) -> Option<&str> {
-    fact(error, "limit").filter(|_| error.kind() == ErrorKind::Limit)
-}
-
-fn fact<'a>(error: &'a Error, wanted: &str) -> Option<&'a str> {
+pub(super) fn limit(error: &Error) -> Option<&str> {
     let mut facts = error.facts().iter();
     facts
-        .find(|(name, _)| *name == wanted)
+        .find(|(name, _)| *name == "limit")
         .map(|(_, value)| value.as_str())
+        .filter(|_| error.kind() == ErrorKind::Limit)
 }

@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits::GuestLimits;
-use crate::sandbox::{Bound, InstanceContext, Plan, Plugin, Produced};
+use crate::sandbox::{Bound, InstanceContext, Level, Plan, Plugin, Produced};
 
 /// Makes, keeps and retires the instances of one step.
 #[derive(Debug)]
@@ -57,6 +57,16 @@ impl Guests {
 
     pub(crate) fn input_schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+
+    /// The parameters, as JSON.
+    pub(crate) fn params(&self) -> &str {
+        &self.params
+    }
+
+    /// Says something about the step where its transform does.
+    pub(crate) fn warn(&self, message: &str) {
+        self.context.logs.log(Level::Warn, message);
     }
 
     /// The digest of the plugin.

@@ -3,10 +3,12 @@
 mod bisect;
 mod exec;
 mod guests;
+mod keep;
 mod node;
 mod origins;
 mod planner;
 mod rejected;
+mod rerun;
 mod stream;
 
 use std::sync::Arc;
@@ -16,11 +18,16 @@ use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 pub(super) use bisect::Tries;
 pub(super) use exec::TransformExec;
 pub(super) use guests::Guests;
+pub(super) use keep::StepKeeping;
+pub use keep::{Facts, Keeper};
+pub(crate) use keep::{FailedBatch, Keeping, brief};
 pub(super) use node::TransformNode;
 pub(crate) use origins::origins;
 pub(super) use planner::TransformPlanner;
 pub(super) use rejected::Rejected;
 pub use rejected::RejectedRow;
+pub(crate) use rerun::Rerun;
+pub(super) use rerun::rerun;
 
 use super::quarantine::Tally;
 use crate::error::{Error, Result};
@@ -64,6 +71,8 @@ pub(super) struct BoundStep {
     pub(super) tries: Arc<Tries>,
     /// Whether the transform may be called again with rows that it has seen.
     pub(super) is_repeatable: bool,
+    /// Where batches are kept over which it fails, if they are.
+    pub(super) keeping: Option<StepKeeping>,
 }
 
 impl BoundStep {
@@ -96,6 +105,7 @@ impl BoundStep {
             tally,
             tries,
             is_repeatable: step.access.only_reads(),
+            keeping: None,
         })
     }
 }

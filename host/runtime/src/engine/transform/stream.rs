@@ -92,7 +92,7 @@ impl Layout {
     }
 
     /// The output rows of one emission over `batch`.
-    fn joined(
+    pub(super) fn joined(
         &self,
         batch: &RecordBatch,
         emitted: Emitted,
@@ -128,7 +128,11 @@ impl Layout {
     }
 }
 
-fn record_batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+pub(super) fn record_batch(
+    schema: &SchemaRef,
+    columns: Vec<ArrayRef>,
+    rows: usize,
+) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
         .map_err(|error| Error::internal("put a batch together").source(error))
@@ -161,7 +165,7 @@ struct Meters {
 /// Where a morsel stood in its partition.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    batch: u64,
+    pub(super) batch: u64,
     pub(super) first_row: u64,
 }
 
@@ -287,7 +291,7 @@ impl Partition {
             let batches = self.settle(None, guest.finish());
             return Ok((None, batches.map_err(|error| self.at_end(error))?));
         };
-        let at = |error| self.located(error, place, morsel.num_rows());
+        let at = |error| self.failed(error, place, &morsel);
         let (guest, produced) = guest.process(self.layout.entering(&morsel)?).map_err(at)?;
         let batches = self
             .settle(Some((place, &morsel)), Ok(produced))

@@ -47,6 +47,22 @@ impl Format for Ipc {
     }
 }
 
+/// The only batch of a file; none where it has none.
+pub(super) async fn only_batch(piece: Piece) -> Result<Option<RecordBatch>> {
+    let mut reading = Reading::open(piece, true).await?;
+    let only = reading.next_batch().await;
+    let only = only.map_err(|error| reading.in_batch(error))?;
+    if only.is_some()
+        && reading
+            .blocks
+            .as_ref()
+            .is_some_and(|blocks| blocks.len() > 0)
+    {
+        return Err(Error::input("it has more than one batch"));
+    }
+    Ok(only)
+}
+
 /// A file under way.
 struct Reading {
     cursor: Cursor,
