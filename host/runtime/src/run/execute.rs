@@ -135,7 +135,7 @@ impl Execution {
             .stores
             .open_output(&output.uri)
             .with_context(preparing)?;
-        self.may_write(&place).with_context(preparing)?;
+        self.may_write().with_context(preparing)?;
         let intent = Intent {
             run: self.options.run_id.clone(),
             mode: output.mode,
