@@ -85,6 +85,9 @@ pub(crate) struct Repair {
     /// Removes what all attempts left, also what one may still be writing: say so only where none is
     #[arg(long)]
     all: bool,
+    /// A folder beside the dataset in which what runs wrote and deleted there may be completed; can be repeated
+    #[arg(long, value_name = "FOLDER")]
+    beside: Vec<String>,
 }
 
 /// Does the task.
@@ -101,8 +104,19 @@ pub(crate) fn tend(task: &Task, json: bool) -> Outcome {
 
 /// Does something with a dataset, and says of a failure what it was.
 fn with<T>(which: &Which, verb: &str, work: impl AsyncFnOnce(&Dataset) -> Result<T>) -> Result<T> {
+    with_beside(which, &[], verb, work)
+}
+
+/// The same where folders beside it may be written to as well.
+fn with_beside<T>(
+    which: &Which,
+    beside: &[String],
+    verb: &str,
+    work: impl AsyncFnOnce(&Dataset) -> Result<T>,
+) -> Result<T> {
     let doing = || format!("{verb} `{}`", which.uri);
-    let open = || Dataset::open(&which.uri, &place::working_folder()?, place::environment());
+    let environment = place::environment();
+    let open = || Dataset::open_beside(&which.uri, beside, &place::working_folder()?, environment);
     let dataset = open().with_context(doing)?;
     run::runtime(0)?
         .block_on(work(&dataset))
@@ -205,7 +219,7 @@ fn merge(compact: &Compact, json: bool) -> Outcome {
 
 fn mend(repair: &Repair, json: bool) -> Outcome {
     let done = async |dataset: &Dataset| dataset.repair(repair.all).await;
-    let done = with(&repair.which, "repair", done)?;
+    let done = with_beside(&repair.which, &repair.beside, "repair", done)?;
     if json {
         return report::print_json(&json!(done));
     }
@@ -219,6 +233,13 @@ fn mend(repair: &Repair, json: bool) -> Outcome {
             text,
             "{} of them were moved back",
             HumanCount(done.restored)
+        );
+    }
+    if done.swept.uploads > 0 {
+        let uploads = HumanCount(done.swept.uploads);
+        let _ = writeln!(
+            text,
+            "{uploads} uploads that nobody completed were given up"
         );
     }
     let (removed, left) = (HumanCount(done.swept.removed), HumanCount(done.swept.left));

@@ -4,8 +4,9 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::project::{Project, SALES};
+use crate::project::{Ended, Project, SALES};
 use crate::servers::{Fate, SECRET, Server};
 
 const OUT: &str = "s3://lake/out/";
@@ -82,6 +83,33 @@ fn change(server: &Server) -> &'static [&'static str] {
     &["-p", "min_amount=100"]
 }
 
+/// A run, named and told more by `arguments`, that is killed when its store has done what it asked for `at` times.
+pub(crate) fn run_killed(server: &Server, project: &Project, arguments: &[&str], at: u64) -> Ended {
+    let process = Arc::<AtomicU32>::default();
+    let (killed, requests) = (Arc::clone(&process), AtomicU64::new(0));
+    server.judge(Some(Arc::new(move || {
+        if requests.fetch_add(1, Ordering::SeqCst) < at {
+            return Fate::Served;
+        }
+        let mut id = 0;
+        while id == 0 {
+            id = killed.load(Ordering::SeqCst);
+            std::thread::yield_now();
+        }
+        // It may be dead already.
+        let _ = Command::new("kill").args(["-9", &id.to_string()]).output();
+        // Every other time, what was asked for last is done all the same.
+        if at.is_multiple_of(2) {
+            Fate::Unanswered
+        } else {
+            Fate::Lost
+        }
+    })));
+    let ended = project.exposed(&[&["run", "app.toml"], arguments].concat(), &process);
+    server.judge(None);
+    ended
+}
+
 /// Runs that are killed when their store has done what they asked for `at` times, for each `at` that there is. Yields
 /// how many there are.
 fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u64 {
@@ -104,29 +132,7 @@ fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u
         let server = server();
         server.copy_of(&origin);
         let project = lab(&server, mode);
-        let process = Arc::<AtomicU32>::default();
-        let (killed, requests) = (Arc::clone(&process), AtomicU64::new(0));
-        server.judge(Some(Arc::new(move || {
-            if requests.fetch_add(1, Ordering::SeqCst) < at {
-                return Fate::Served;
-            }
-            let mut id = 0;
-            while id == 0 {
-                id = killed.load(Ordering::SeqCst);
-                std::thread::yield_now();
-            }
-            // It may be dead already.
-            let _ = Command::new("kill").args(["-9", &id.to_string()]).output();
-            // Every other time, what was asked for last is done all the same.
-            if at % 2 == 0 {
-                Fate::Unanswered
-            } else {
-                Fate::Lost
-            }
-        })));
-        let run = [&["run", "app.toml"], killed_run.as_slice()].concat();
-        let ended = project.exposed(&run, &process);
-        server.judge(None);
+        let ended = run_killed(&server, &project, &killed_run, at);
         let what = format!("{mode}, killed at request {at}");
         let meanwhile = seen(&project);
         let is_either =
@@ -135,6 +141,7 @@ fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u
 
         let repaired = project.sluice(&["dataset", "repair", OUT, "--all"]);
         assert_eq!(repaired.code, Some(0), "{what}: {}", repaired.err);
+        assert_eq!(server.uploads(), 0, "{what}");
         let then = seen(&project);
         assert!(is_either(&then), "{what}: {then:?}");
         assert!(
@@ -158,6 +165,52 @@ fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u
         assert_eq!(ended.code, None, "{what}: {}", ended.err);
     }
     panic!("more than {REQUESTS_MAX} requests")
+}
+
+/// When the time is over of who was killed, whoever comes next gives up what it began, and nothing else.
+#[test]
+fn uploads_that_nobody_will_complete_are_given_up() {
+    let server = server();
+    let project = lab(&server, "append");
+    // Late enough to have begun files, and too early to have committed.
+    let at = (0..REQUESTS_MAX).find(|at| {
+        run_killed(&server, &project, &["--run-id", "killed"], *at);
+        server.uploads() > 1
+    });
+    assert!(at.is_some());
+    let left = server.uploads();
+    for theirs in [
+        "out/part-00000-someone.parquet",
+        "out/part-0-killed/x",
+        "other/part-00000-000-killed.parquet",
+    ] {
+        server.begin("lake", theirs);
+    }
+    let swept = |project: &Project| {
+        let told = project.sluice(&["--json", "dataset", "repair", OUT]);
+        assert_eq!(told.code, Some(0), "{}", told.err);
+        let told: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+        told["uploads"].as_u64().unwrap()
+    };
+    // They may go on.
+    assert_eq!(swept(&project), 0);
+    assert_eq!(server.uploads(), left + 3);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let yesterday = now.unwrap().checked_sub(Duration::from_hours(24)).unwrap();
+    server.age("lake", "out/_sluice/staging", Duration::from_hours(48));
+    let records = server.objects("lake").into_iter().map(|(name, _)| name);
+    for (at, record) in records
+        .filter(|name| name.contains("_sluice/staging/"))
+        .enumerate()
+    {
+        let over = format!("out/_sluice/staging/{at}.{}", yesterday.as_secs());
+        server.rename("lake", &record, &over);
+    }
+    project.run(&["--run-id", "next"]);
+    assert_eq!(server.uploads(), 3);
+    let all = project.sluice(&["dataset", "repair", OUT, "--all"]);
+    assert_eq!(all.code, Some(0), "{}", all.err);
+    assert_eq!(server.uploads(), 3);
 }
 
 const LARGE: [u64; 2] = [1001, 1003];

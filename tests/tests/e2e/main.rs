@@ -15,6 +15,7 @@
 mod access;
 mod authoring;
 mod bad_rows;
+mod beside;
 mod changes;
 mod commits;
 mod compile;
@@ -55,3 +56,4 @@ mod special;
 mod std_io;
 mod stores;
 mod templates;
+mod uploads;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderValue, IF_NONE_MATCH};
@@ -22,6 +23,7 @@ use tokio::runtime::Runtime;
 use crate::fates::Spoilt;
 pub(crate) use crate::fates::{Fate, Verb};
 use crate::project::{Project, root};
+use crate::uploads;
 
 /// Who may sign requests to [`Server::of_s3`].
 pub(crate) const KEY: &str = "AKIDEXAMPLE";
@@ -79,11 +81,14 @@ impl Server {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let judge = Arc::<Mutex<Option<Judge>>>::default();
         let judged = Arc::clone(&judge);
+        let root = folder.path().to_owned();
         runtime.spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
                 let (service, judge) = (service.clone(), Arc::clone(&judged));
+                let root = root.clone();
                 tokio::spawn(async move {
-                    let answer = service_fn(|request| answer(&service, request, admits, &judge));
+                    let answer =
+                        service_fn(|request| answer(&service, request, admits, &judge, &root));
                     let connection =
                         http1::Builder::new().serve_connection(TokioIo::new(socket), answer);
                     // A client that goes away is no concern of the server.
@@ -145,6 +150,32 @@ impl Server {
             .count()
     }
 
+    /// Begins an upload of somebody else.
+    pub(crate) fn begin(&self, bucket: &str, key: &str) {
+        uploads::begin(self.folder.path(), bucket, key);
+    }
+
+    /// Has all uploads, and the objects of a bucket below a folder, be older than they are.
+    pub(crate) fn age(&self, bucket: &str, below: &str, by: Duration) {
+        let then = SystemTime::now() - by;
+        let mut names = vec![
+            self.folder.path().to_owned(),
+            self.folder.path().join(bucket).join(below),
+        ];
+        for folder in names.drain(..) {
+            for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+                let file = std::fs::File::open(entry.path()).unwrap();
+                file.set_modified(then).unwrap();
+            }
+        }
+    }
+
+    /// Gives an object another name.
+    pub(crate) fn rename(&self, bucket: &str, from: &str, to: &str) {
+        let bucket = self.folder.path().join(bucket);
+        std::fs::rename(bucket.join(from), bucket.join(to)).unwrap();
+    }
+
     /// Every object of a bucket, as path and size.
     pub(crate) fn objects(&self, bucket: &str) -> Vec<(String, u64)> {
         let mut found = Vec::new();
@@ -159,6 +190,7 @@ async fn answer(
     mut request: Request<Incoming>,
     admits: fn(&mut Request<Incoming>) -> bool,
     judge: &Mutex<Option<Judge>>,
+    folder: &Path,
 ) -> Result<Response<Spoilt>, Box<dyn Error + Send + Sync>> {
     let refuse = |status, body: String| {
         let mut refusal = Response::new(s3s::Body::from(body));
@@ -182,8 +214,14 @@ async fn answer(
     }
     // A server ends what it began, whether or not somebody waits for it.
     let service = service.clone();
+    let (method, uri) = (request.method().clone(), request.uri().clone());
     let request = request.map(s3s::Body::from);
-    let answer = tokio::spawn(async move { service.call(request).await }).await?;
+    let folder = folder.to_owned();
+    let answer = tokio::spawn(async move {
+        let answer = service.call(request).await?;
+        uploads::amend(&folder, (&method, &uri), answer).await
+    });
+    let answer = answer.await?;
     if let Fate::Unanswered = fate {
         return Err("unanswered".into());
     }

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::Layer;
 use super::audit::{Audit, Record, Unaudited};
 use super::decide::{Decision, Policies, Snapshot};
 use super::file::PolicyFile;
 use super::grant::{Act, Granted};
+use super::need::Need;
 use super::principal::Principal;
 use super::request::{Context, Request};
 use super::resource::Resource;
@@ -59,6 +61,21 @@ impl Guard {
     pub fn owner() -> Result<Self> {
         let policies = Policies::new(vec![PolicyFile::unwritten("owner")]);
         let snapshot = policies.snapshot(&Principal::user("owner")?)?;
+        Ok(Self::new(snapshot, Arc::new(Unaudited)))
+    }
+
+    /// For somebody who works on what they name, by what others may have written there: all that is needed is allowed, and
+    /// nothing else.
+    ///
+    /// # Errors
+    ///
+    /// Fails only by a bug.
+    pub fn owner_of(needs: &[Need]) -> Result<Self> {
+        let named = PolicyFile {
+            layer: Layer::Identity,
+            ..PolicyFile::declared("owner", needs)
+        };
+        let snapshot = Policies::new(vec![named]).snapshot(&Principal::user("owner")?)?;
         Ok(Self::new(snapshot, Arc::new(Unaudited)))
     }
 

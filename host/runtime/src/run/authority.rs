@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use super::contract::scorecard_file;
 use super::execute::Execution;
-use super::incremental::bookmark_file;
+use super::needs::named;
 use super::{Options, needs};
-use crate::engine::Quarantine;
 use crate::error::{Error, Result};
-use crate::policy::{Context, Guard, Policies, PolicyFile, Principal, Resource, RunIdentity, act};
-use crate::spec::{Application, Mode};
-use crate::storage::{Place, canonical};
+use crate::policy::{Action, Context, Guard, Policies, PolicyFile, Principal, RunIdentity, act};
+use crate::spec::Application;
+use crate::storage::canonical;
 
 /// The error with a denial and its cure as a hint, or with the cure alone where it tells of the denial already.
 pub(super) fn told(error: Error, denial: &Error) -> Error {
@@ -59,40 +57,22 @@ pub(super) fn policies(
 
 impl Execution {
     /// Asks for what the commit will do, so that it is not refused after all the work.
-    pub(super) fn may_write(&self, place: &Place) -> Result<()> {
-        let output = &self.application.output;
-        let named = |name: String| {
-            let key = place.key(&name).unwrap_or_default();
-            let uri = canonical(&place.uri, &self.options.environment);
-            Resource::object(&uri, &place.full(&key))
-        };
-        let part = format!(
-            "part-00000-000-{}{}",
-            self.options.run_id,
-            output.format.extension()
-        );
-        self.guard
-            .grant::<act::ObjectCreate>(named(part)?, Context::default())?;
-        let run = &self.options.run_id;
-        let bad = self.application.keeps_bad_rows();
-        let bad = bad.then(|| Quarantine::file(run));
-        let checks = !self.application.output.rules.list().is_empty();
-        let checks = checks.then(|| scorecard_file(run));
-        let bookmark = output.mode == Mode::Incremental;
-        let bookmark = bookmark.then(|| bookmark_file(run));
-        for beside in bad.into_iter().chain(checks).chain(bookmark) {
-            self.guard
-                .grant::<act::ObjectCreate>(named(beside)?, Context::default())?;
-        }
-        if !output.mode.takes_existing() {
-            return Ok(());
-        }
-        let marker = named("_SUCCESS".to_owned())?;
-        let context = Context::default;
-        self.guard
-            .grant::<act::ObjectOverwrite>(marker.clone(), context())?;
-        if output.mode.replaces() {
-            self.guard.grant::<act::ObjectDelete>(marker, context())?;
+    pub(super) fn may_write(&self) -> Result<()> {
+        let canonical = |uri: &_| canonical(uri, &self.options.environment);
+        let named = named(&self.application, &self.options.run_id, canonical)?;
+        for (action, resource) in named {
+            let (guard, context) = (&self.guard, Context::default());
+            match action {
+                Action::ObjectOverwrite => {
+                    guard.grant::<act::ObjectOverwrite>(resource, context)?;
+                }
+                Action::ObjectDelete => {
+                    guard.grant::<act::ObjectDelete>(resource, context)?;
+                }
+                _ => {
+                    guard.grant::<act::ObjectCreate>(resource, context)?;
+                }
+            }
         }
         Ok(())
     }

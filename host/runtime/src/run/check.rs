@@ -3,10 +3,13 @@
 use serde::Serialize;
 
 use super::authority::guard;
+use super::needs::named;
 use super::{Options, needs};
 use crate::error::Result;
 use crate::policy::audit::Deciding;
-use crate::policy::{Action, Decision, Layer, Need, Request, Snapshot, Syntax, Use, suggest};
+use crate::policy::{
+    Action, Context, Decision, Layer, Need, Request, Resource, Snapshot, Syntax, Use, suggest,
+};
 use crate::spec::Application;
 use crate::storage::canonical;
 
@@ -82,10 +85,16 @@ pub fn check(application: &Application, options: &Options) -> Result<Check> {
     let guard = guard(application, options)?;
     let snapshot = guard.snapshot();
     let needs = needs(application, |uri| canonical(uri, &options.environment))?;
+    let named = named(application, &options.run_id, |uri| {
+        canonical(uri, &options.environment)
+    })?;
     let mut checked = Vec::new();
     let mut lacking: Vec<(Layer, Use)> = Vec::new();
     for need in &needs {
-        let (request, decision) = decide(&snapshot, need)?;
+        let (request, decision) = match denied(&snapshot, need, &named) {
+            Some(denied) => denied?,
+            None => decide(&snapshot, need)?,
+        };
         let missing = decision.missing();
         let found = CheckedNeed {
             why: need.why.clone(),
@@ -112,6 +121,29 @@ pub fn check(application: &Application, options: &Options) -> Result<Check> {
         needs: checked,
         fixes: fixes(&application.name, &lacking)?,
     })
+}
+
+/// The first of the names known beforehand that is denied, where what is needed is to do that to all in their folder.
+fn denied(
+    snapshot: &Snapshot,
+    need: &Need,
+    named: &[(Action, Resource)],
+) -> Option<Result<(Request, Decision)>> {
+    let folder = need.resource.name().trim_end_matches('/');
+    let of_need = named.iter().filter(|(action, resource)| {
+        let rest = resource.name().strip_prefix(folder);
+        need.within && *action == need.action && rest.is_some_and(|rest| rest.starts_with('/'))
+    });
+    let decided = of_need.map(|(action, resource)| {
+        let request = Request::on(*action, resource.clone(), Context::default())?;
+        let decision = snapshot.decide(&request);
+        Ok((request, decision))
+    });
+    let mut denied = decided.filter(|decided| {
+        let decision = decided.as_ref().map(|(_, decision)| decision.allowed);
+        !decision.unwrap_or_default()
+    });
+    denied.next()
 }
 
 /// Decides about a need. A condition on addresses may hold or not, which only looking the host up tells: as long as one

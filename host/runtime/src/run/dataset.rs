@@ -13,18 +13,35 @@ use super::open::origin;
 use crate::engine::{Engine, Files, Sink, WrittenFile};
 use crate::error::{Error, Result, ResultExt};
 use crate::limits::Limits;
-use crate::policy::Guard;
+use crate::policy::{Action, Guard, Need, Resource};
 use crate::spec::{
     Compression, Input, InputFormat, Mode, Output, OutputFormat, ParquetOutput, Partitions, Rules,
     SchemaColumn, Scheme, Source, Uri,
 };
 use crate::storage::{
     Beginning, FinishedFile, Intent, Meter, ObjectMeta, Past, Place, Repaired, Retries, Snapshot,
-    Staging, Stores, repair, rollback, snapshot,
+    Staging, Stores, canonical, repair, rollback, snapshot,
 };
 
 /// Rows of a row group of merged files: what readers are tuned for.
 const ROW_GROUP_ROWS: usize = 1 << 20;
+
+/// What people do with a dataset.
+const OWN: [Action; 6] = [
+    Action::ObjectList,
+    Action::ObjectHead,
+    Action::ObjectGet,
+    Action::ObjectCreate,
+    Action::ObjectOverwrite,
+    Action::ObjectDelete,
+];
+
+/// What is left to be done beside one.
+const BESIDE: [Action; 3] = [
+    Action::ObjectCreate,
+    Action::ObjectOverwrite,
+    Action::ObjectDelete,
+];
 
 /// A dataset, as whoever runs the command may see and change it.
 #[derive(Debug)]
@@ -62,9 +79,39 @@ impl Dataset {
     ///
     /// Fails where it cannot be opened. Nothing is asked of a server yet.
     pub fn open(uri: &str, base: &Path, environment: BTreeMap<String, String>) -> Result<Self> {
+        Self::open_beside(uri, &[], base, environment)
+    }
+
+    /// The same for who may also complete and delete what runs left to be done in the folders `beside` it. What its
+    /// versions say may be anybody's who can write there, so that nothing is touched but what is named here.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_beside(
+        uri: &str,
+        beside: &[String],
+        base: &Path,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Self> {
         let base = Uri::parse_folder(&base.to_string_lossy())?;
         let uri = Uri::parse(uri, Some(&base))?.as_folder();
-        let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
+        let mut needs = Vec::new();
+        let mut may = |uri: &Uri, actions: &[Action], why| {
+            let uri = canonical(uri, &environment);
+            for action in actions {
+                let folder = Resource::folder(&uri, uri.path())?;
+                needs.push(Need::within(*action, folder, why));
+            }
+            Ok::<_, Error>(())
+        };
+        may(&uri, &OWN, "dataset")?;
+        for folder in beside {
+            let folder = Uri::parse(folder, Some(&base))?.as_folder();
+            may(&folder, &BESIDE, "beside")?;
+        }
+        let guard = Guard::owner_of(&needs)?;
+        let stores = Stores::new(environment, Arc::new(Meter::default()), guard);
         let place = stores.open_output(&uri)?;
         Ok(Self { place })
     }

@@ -237,7 +237,7 @@ impl Execution {
             return Ok(Place::scratch(uri));
         }
         let place = self.stores.open_output(uri)?;
-        self.may_write(&place)?;
+        self.may_write()?;
         Ok(place)
     }
 

@@ -83,7 +83,7 @@ impl Execution {
         }
     }
 
-    /// What transforms wrote beside the output appears first, since it can be taken back; what they deleted goes last.
+    /// What transforms wrote and deleted beside the output appears, and goes, with it.
     async fn publish(
         &self,
         staging: Staging,
@@ -91,20 +91,13 @@ impl Execution {
         schema: Vec<SchemaColumn>,
     ) -> Result<Committed> {
         // A transform may have gone on after a decision could not be kept.
-        let published = async {
-            self.options.audit.check()?;
-            self.side.publish().await
-        };
-        if let Err(error) = published.await {
+        if let Err(error) = self.options.audit.check() {
             drop(staging.abort().await);
             return Err(error);
         }
-        let committed = staging
-            .commit(files, schema)
-            .await
-            .with_context(|| format!("commit the output `{}`", self.application.output.uri))?;
-        self.side.settle().await?;
-        Ok(committed)
+        let staging = staging.beside(Arc::clone(&self.side));
+        let committed = staging.commit(files, schema).await;
+        committed.with_context(|| format!("commit the output `{}`", self.application.output.uri))
     }
 
     fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: &Planned) -> Summary {

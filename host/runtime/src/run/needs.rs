@@ -1,11 +1,16 @@
 //! All that an application needs, as far as its file tells.
 
+use super::contract::scorecard_file;
+use super::incremental::bookmark_file;
+use super::receipt::receipt_file;
+use crate::engine::Quarantine;
 use crate::error::Result;
 use crate::policy::{Action, Context, Need, Resource};
 use crate::spec::{
     Application, Contract, ExpectedSchema, HttpRule, Input, InputFormat, Mode, Numbers,
     ObjectAction, RuleKind, SchemaSource, SecretSource, Step, Uri, WallClock,
 };
+use crate::storage::{MARKER, kept, names_beside};
 
 /// What reads a folder, and what reads one object of it.
 const READ: [Action; 2] = [Action::ObjectHead, Action::ObjectGet];
@@ -55,6 +60,63 @@ pub fn needs(application: &Application, canonical: impl Fn(&Uri) -> Uri) -> Resu
         ..Need::one(Action::LogWrite, log, "messages")
     });
     Ok(needs.list)
+}
+
+/// What a run does in its output to names that are known beforehand: whoever allows it other names alone has its commit
+/// refused when all its work is done.
+///
+/// # Errors
+///
+/// As [`needs`].
+pub(super) fn named(
+    application: &Application,
+    run: &str,
+    canonical: impl Fn(&Uri) -> Uri,
+) -> Result<Vec<(Action, Resource)>> {
+    let output = &application.output;
+    let (create, overwrite, delete) = (
+        Action::ObjectCreate,
+        Action::ObjectOverwrite,
+        Action::ObjectDelete,
+    );
+    let part = format!("part-00000-000-{run}{}", output.format.extension());
+    let mut names = vec![(create, part.clone())];
+    if application.keeps_bad_rows() {
+        names.push((create, Quarantine::file(run)));
+    }
+    if !output.rules.list().is_empty() {
+        names.push((create, scorecard_file(run)));
+    }
+    if output.mode == Mode::Incremental {
+        names.push((create, bookmark_file(run)));
+    }
+    names.push((create, receipt_file(run)));
+    let beside = names_beside(run, output.uri.scheme());
+    names.extend(beside.into_iter().map(|name| (create, name)));
+    if output.mode.takes_existing() {
+        names.push((overwrite, MARKER.to_owned()));
+    } else {
+        names.push((create, MARKER.to_owned()));
+    }
+    if output.mode.replaces() {
+        names.push((delete, MARKER.to_owned()));
+        names.push((delete, part.clone()));
+        if output.keep_versions > 0 {
+            names.push((create, kept(&part)));
+        }
+    }
+    let uri = canonical(&output.uri);
+    let resource = |name: String| {
+        let key = match uri.path() {
+            "" => name,
+            folder => format!("{folder}/{name}"),
+        };
+        Resource::object(&uri, &key)
+    };
+    let named = names
+        .into_iter()
+        .map(|(action, name)| Ok((action, resource(name)?)));
+    named.collect()
 }
 
 struct Needs<'a> {

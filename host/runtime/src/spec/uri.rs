@@ -414,6 +414,22 @@ impl Uri {
         uri
     }
 
+    /// As a URI that reads back, whatever it names.
+    #[must_use]
+    pub fn encoded(&self) -> String {
+        match self.scheme {
+            Scheme::File => {
+                let end = if self.folder && !self.path.is_empty() {
+                    "/"
+                } else {
+                    ""
+                };
+                format!("file:///{}{end}", segments::encode(&self.path))
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// The same place, taken as a folder.
     #[must_use]
     pub fn as_folder(&self) -> Self {

@@ -15,6 +15,7 @@ use object_store::{
 };
 
 use super::layer::Layer;
+use super::remote::{Upload, Uploads};
 use super::upload::Resume;
 use crate::error::{Error, Result as OwnResult};
 use crate::policy::{Act, Action, Context, Granted, Guard, Resource, Snapshot, act};
@@ -29,6 +30,7 @@ const REMEMBERED_MAX: usize = 100_000;
 /// * listing: `object:list` on the folder;
 /// * creating what is absent, and files of a run, whose names are its own: `object:create`;
 /// * writing whatever is there, or with [`Replaces`]: `object:overwrite`;
+/// * listing uploads that nobody has completed: `object:list` on the folder; giving up somebody else's: `object:create`;
 /// * deleting: `object:delete`, but for what this run itself may create and began to;
 /// * copying: `object:get` of the one and `object:overwrite` of the other; renaming: `object:delete` of the one as well;
 ///   with [`Shelves`]: `object:delete` of the one and `object:create` of the other.
@@ -77,6 +79,8 @@ pub(super) enum Purpose {
     Read,
     /// To write it, perhaps over one that is there.
     Write { overwrite: bool },
+    /// To delete it.
+    Delete,
 }
 
 /// The question for an object's size and time.
@@ -172,6 +176,34 @@ impl Guarded {
     }
 }
 
+/// The uploads of a bucket that nobody has completed, for who may list what is there, and create what they would become.
+#[derive(Clone)]
+pub(super) struct GuardedUploads {
+    pub(super) uploads: Uploads,
+    pub(super) guarded: Guarded,
+}
+
+/// Clients of buckets hold credentials.
+impl std::fmt::Debug for GuardedUploads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GuardedUploads").finish_non_exhaustive()
+    }
+}
+
+impl GuardedUploads {
+    /// As [`Uploads::list`].
+    pub(super) async fn list(&self, folder: &Path) -> Result<Vec<Upload>> {
+        self.guarded.check_list(Some(folder))?;
+        self.uploads.list(folder).await
+    }
+
+    /// As [`Uploads::give_up`].
+    pub(super) async fn give_up(&self, upload: &Upload) -> Result<()> {
+        self.guarded.may_upload(&upload.location, false)?;
+        self.uploads.give_up(upload).await
+    }
+}
+
 /// An upload that is asked about again before it appears: other policies may decide by then.
 #[derive(Debug)]
 struct GuardedUpload {
@@ -220,6 +252,7 @@ impl Layer for Guarded {
             (Some(Purpose::Write { overwrite: false }), _) => {
                 self.ask::<act::ObjectCreate>(location)?;
             }
+            (Some(Purpose::Delete), _) => self.may_delete(location)?,
             (None, true) => self.ask::<act::ObjectHead>(location)?,
             (Some(Purpose::Read), _) | (None, false) => self.ask::<act::ObjectGet>(location)?,
         }

@@ -28,7 +28,8 @@ pub use object_store::ObjectMeta;
 
 pub use confined::ConfinedStore;
 pub use dataset::{
-    DataFile, Manifest, Operation, Past, Repaired, Snapshot, Swept, repair, rollback, snapshot,
+    DataFile, MARKER, Manifest, Operation, Past, Repaired, Snapshot, Swept, kept, names_beside,
+    repair, rollback, snapshot,
 };
 pub use failure::storage_error;
 pub use layer::{Layer, Layered};

@@ -4,6 +4,7 @@ mod azure;
 mod environment;
 mod google;
 mod s3;
+mod uploads;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ pub(super) use azure::azure;
 pub(super) use environment::Environment;
 pub(super) use google::google;
 pub(super) use s3::{oci, s3};
+pub(super) use uploads::{Upload, Uploads};
 
 /// Tries after the first of a request that failed for a reason that may pass.
 const RETRIES_MAX: usize = 6;

@@ -15,13 +15,13 @@ mod side;
 mod slot;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectMeta, PutMultipartOptions, PutPayload};
+use object_store::{Error as StoreError, ObjectMeta, PutMultipartOptions};
 
 pub use commit::Committed;
 pub use file::{FinishedFile, StagedFile};
@@ -42,6 +42,9 @@ const FILES_MAX: usize = 100_000;
 
 /// Objects that an overwrite may replace.
 const REPLACED_MAX: usize = 1_000_000;
+
+/// What formats are called by at the end of a file's name.
+const EXTENSIONS: [&str; 4] = ["parquet", "csv", "ndjson", "arrow"];
 
 /// Names of markers, and how they begin where each run has its own: what Spark writes.
 const MARKERS: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
@@ -87,6 +90,8 @@ pub struct Staging {
     /// Files that go, whatever the mode says.
     replaces: Option<BTreeSet<String>>,
     uploads: Mutex<Vec<Slot>>,
+    /// What appears, and goes, together with the files.
+    side: Option<Arc<SideObjects>>,
 }
 
 impl Staging {
@@ -120,7 +125,9 @@ impl Staging {
             base,
             replaces: None,
             uploads: Mutex::default(),
+            side: None,
         };
+        staging.refuse_namesake()?;
         match staging.intent.mode {
             Mode::ErrorIfExists => staging.refuse_existing().await?,
             Mode::Ignore if staging.existing().await?.is_some() => return Ok(Beginning::Ignored),
@@ -165,6 +172,13 @@ impl Staging {
         found.bytes().await.map(Some).map_err(failed)
     }
 
+    /// The same, with objects that appear, and go, beside the dataset.
+    #[must_use]
+    pub fn beside(mut self, side: Arc<SideObjects>) -> Self {
+        self.side = Some(side);
+        self
+    }
+
     /// Leaves word of what is about to be written, so that it is removed one day if this process is not there to.
     async fn record(&self) -> Result<()> {
         if self.place().uri.scheme() == Scheme::File {
@@ -173,7 +187,7 @@ impl Staging {
             return Ok(());
         }
         let path = self.log.path(&self.folder);
-        let put = self.log.put_new(&path, PutPayload::new());
+        let put = self.log.put_new(&path, self.intent.run.clone().into());
         let (_, put) = futures::join!(sweep(&self.log, false), put);
         put.map_err(|error| storage_error(&self.log.what(&self.folder), error))
     }
@@ -209,7 +223,7 @@ impl Staging {
         }
         let location = self.log.path(relative);
         let what = self.log.what(relative);
-        let ticket = Ticket::new(self.log.path(&self.folder)).retrying(retrier);
+        let ticket = Ticket::new(Some(self.log.path(&self.folder))).retrying(retrier);
         let mut options = PutMultipartOptions::default();
         options.extensions.insert(ticket.clone());
         let upload = self
@@ -275,6 +289,23 @@ impl Staging {
         .hint("`mode = \"append\"` adds files to it, `mode = \"overwrite\"` replaces it, or choose another `uri`"))
     }
 
+    /// Refuses to write files that would take the place of those of an earlier run of the same name, which the log has
+    /// forgotten.
+    fn refuse_namesake(&self) -> Result<()> {
+        let files = self.base.iter().flat_map(|base| &base.files);
+        let mut files = files.filter(|_| self.intent.mode.takes_existing());
+        match files.find(|file| is_of_run(&file.path, &self.intent.run)) {
+            Some(file) => Err(self.namesake(&file.path)),
+            None => Ok(()),
+        }
+    }
+
+    fn namesake(&self, name: &str) -> Error {
+        let what = self.log.what(name);
+        let message = format!("`{what}` is there already, from an earlier run of the same name");
+        Error::input(message).hint("give the run another name by `--run-id`")
+    }
+
     /// What there is, if there is anything.
     async fn existing(&self) -> Result<Option<String>> {
         let mut listing = self.place().store.list(Some(&self.place().path));
@@ -328,6 +359,24 @@ impl Staging {
         }
         Ok(listed)
     }
+}
+
+/// Whether a file's name is `part-`, two numbers, the name of a run, and an extension.
+fn is_of_run(name: &str, run: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or_default();
+    let rest = file.strip_prefix("part-").unwrap_or_default();
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
+    let mut parts = rest.splitn(3, '-');
+    let numbered = parts.next().is_some_and(is_number) && parts.next().is_some_and(is_number);
+    let extension = parts
+        .next()
+        .and_then(|rest| rest.strip_prefix(run))
+        .and_then(|rest| rest.strip_prefix('.'));
+    // A run may have a dot in its name, and so another's may go on with one.
+    numbered
+        && extension.is_some_and(|extension| {
+            EXTENSIONS.contains(&extension.trim_end_matches(".gz").trim_end_matches(".zst"))
+        })
 }
 
 /// Whether a name below the output is one that a run, or Spark, gives: a data file or a marker, in the

@@ -14,7 +14,7 @@ use object_store::path::Path;
 
 use super::confined::ConfinedStore;
 use super::dataset::Shelves;
-use super::guarded::Guarded;
+use super::guarded::{Guarded, GuardedUploads};
 use super::layer::Layered;
 use super::meter::{Meter, Metered};
 use super::ranged::Ranges;
@@ -33,8 +33,11 @@ const LOCAL_PART_BYTES: usize = 1 << 20;
 /// Names of a folder that are looked at for a hint.
 const NAMES_MAX: usize = 10_000;
 
-/// The stores of one run, each opened once.
-pub struct Stores {
+/// The stores of one run, each opened once. Clones share them.
+#[derive(Clone)]
+pub struct Stores(Arc<Inner>);
+
+struct Inner {
     environment: Environment,
     meter: Arc<Meter>,
     guard: Guard,
@@ -45,6 +48,7 @@ pub struct Stores {
 struct Opened {
     store: Arc<dyn ObjectStore>,
     shelves: Shelves,
+    uploads: Option<GuardedUploads>,
     key: String,
 }
 
@@ -63,13 +67,17 @@ pub struct Place {
     pub uri: Uri,
     /// Bytes of one part of an upload.
     pub part_bytes: usize,
+    /// What lists uploads, where the store does.
+    pub(super) uploads: Option<GuardedUploads>,
+    /// Those that it was opened with, for what is beside it.
+    pub(super) stores: Stores,
 }
 
 impl fmt::Debug for Stores {
     /// Without the environment, which holds credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stores")
-            .field("meter", &self.meter)
+            .field("meter", &self.0.meter)
             .finish_non_exhaustive()
     }
 }
@@ -79,23 +87,23 @@ impl Stores {
     /// count in `meter`.
     #[must_use]
     pub fn new(environment: BTreeMap<String, String>, meter: Arc<Meter>, guard: Guard) -> Self {
-        Self {
+        Self(Arc::new(Inner {
             environment: Environment::new(environment),
             meter,
             guard,
             open: Mutex::default(),
-        }
+        }))
     }
 
     /// Stores of the same run, opened anew, that ask another guard.
     #[must_use]
     pub fn asking(&self, guard: Guard) -> Self {
-        Self {
-            environment: self.environment.clone(),
-            meter: Arc::clone(&self.meter),
+        Self(Arc::new(Inner {
+            environment: self.0.environment.clone(),
+            meter: Arc::clone(&self.0.meter),
             guard,
             open: Mutex::default(),
-        }
+        }))
     }
 
     /// Opens what `uri` names for reading. Of the local file system, only the folder of the file, or
@@ -116,10 +124,10 @@ impl Stores {
             let name = Path::parse(uri.name())
                 .map_err(|error| super::storage_error(&uri.to_string(), error.into()))?;
             let store = self.open_folder(&folder, &uri, || ConfinedStore::open(&folder))?;
-            return Ok(place(store, name, uri, LOCAL_PART_BYTES));
+            return Ok(self.place(store, name, uri, LOCAL_PART_BYTES));
         }
         let store = self.open_folder(&path, &uri, || ConfinedStore::open(&path))?;
-        Ok(place(store, Path::default(), uri, LOCAL_PART_BYTES))
+        Ok(self.place(store, Path::default(), uri, LOCAL_PART_BYTES))
     }
 
     /// Opens the folder that `uri` names for writing; a local one is made with its first file.
@@ -138,7 +146,7 @@ impl Stores {
                 let path = local(uri);
                 let open = || ConfinedStore::open_or_create(&path);
                 let store = self.open_folder(&path, uri, open)?;
-                Ok(place(store, Path::default(), uri.clone(), LOCAL_PART_BYTES))
+                Ok(self.place(store, Path::default(), uri.clone(), LOCAL_PART_BYTES))
             }
         }
     }
@@ -146,38 +154,42 @@ impl Stores {
     fn open_remote(&self, uri: Uri) -> Result<Place> {
         let root = uri.root().to_string();
         let store = self.opened(&root, |shelves| {
-            let (name, environment) = (uri.authority(), &self.environment);
+            let (name, environment) = (uri.authority(), &self.0.environment);
             let guarded = Guarded::new(
-                self.guard.clone(),
-                &canonical(&uri, self.environment.variables()),
+                self.0.guard.clone(),
+                &canonical(&uri, self.0.environment.variables()),
                 "",
             );
-            Ok(match uri.scheme() {
-                Scheme::S3 => {
-                    self.layered(resumable(remote::s3(name, environment)?), guarded, shelves)
+            let store = match uri.scheme() {
+                Scheme::S3 | Scheme::Oci => {
+                    let (bucket, uploads) = match uri.scheme() {
+                        Scheme::Oci => remote::oci(name, environment)?,
+                        _ => remote::s3(name, environment)?,
+                    };
+                    let uploads = uploads.map(|uploads| GuardedUploads {
+                        uploads,
+                        guarded: guarded.clone(),
+                    });
+                    return Ok((self.layered(resumable(bucket), guarded, shelves), uploads));
                 }
-                Scheme::Oci => {
-                    self.layered(resumable(remote::oci(name, environment)?), guarded, shelves)
+                Scheme::Gs => {
+                    let bucket = Arc::new(remote::google(name, environment)?);
+                    self.layered(resumable(bucket), guarded, shelves)
                 }
-                Scheme::Gs => self.layered(
-                    resumable(remote::google(name, environment)?),
-                    guarded,
-                    shelves,
-                ),
-                Scheme::Az => self.layered(
-                    resumable(remote::azure(name, environment)?),
-                    guarded,
-                    shelves,
-                ),
+                Scheme::Az => {
+                    let container = Arc::new(remote::azure(name, environment)?);
+                    self.layered(resumable(container), guarded, shelves)
+                }
                 Scheme::File | Scheme::Http | Scheme::Https => {
                     let server = remote::http(root.trim_end_matches('/'), environment)?;
                     self.layered(Layered::with(server, Ranges::default()), guarded, shelves)
                 }
-            })
+            };
+            Ok((store, None))
         })?;
         let path = Path::parse(uri.path())
             .map_err(|error| super::storage_error(&uri.to_string(), error.into()))?;
-        Ok(place(store, path, uri, REMOTE_PART_BYTES))
+        Ok(self.place(store, path, uri, REMOTE_PART_BYTES))
     }
 
     fn open_folder(
@@ -188,8 +200,8 @@ impl Stores {
     ) -> Result<Opened> {
         self.opened(&format!("file://{}", folder.display()), |shelves| {
             let store = open().map_err(|error| local_failure(folder, uri, error))?;
-            let guarded = Guarded::new(self.guard.clone(), uri, &folder.to_string_lossy());
-            Ok(self.layered(store, guarded, shelves))
+            let guarded = Guarded::new(self.0.guard.clone(), uri, &folder.to_string_lossy());
+            Ok((self.layered(store, guarded, shelves), None))
         })
     }
 
@@ -201,33 +213,55 @@ impl Stores {
         shelves: &Shelves,
     ) -> Arc<dyn ObjectStore> {
         let shelved = Layered::with(store, shelves.clone());
-        let metered = Metered::with(shelved, Arc::clone(&self.meter));
+        let metered = Metered::with(shelved, Arc::clone(&self.0.meter));
         Arc::new(Layered::with(metered, guarded))
     }
 
     fn opened(
         &self,
         name: &str,
-        open: impl FnOnce(&Shelves) -> Result<Arc<dyn ObjectStore>>,
+        open: impl FnOnce(&Shelves) -> Result<(Arc<dyn ObjectStore>, Option<GuardedUploads>)>,
     ) -> Result<Opened> {
-        let mut stores = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stores = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = stores.get(name) {
             return Ok(opened.clone());
         }
         let shelves = Shelves::default();
+        let (store, uploads) = open(&shelves)?;
         let opened = Opened {
-            store: open(&shelves)?,
+            store,
             shelves,
+            uploads,
             key: format!("store-{}", stores.len()),
         };
         stores.insert(name.to_owned(), opened.clone());
         Ok(opened)
     }
+
+    fn place(&self, opened: Opened, path: Path, uri: Uri, part_bytes: usize) -> Place {
+        Place {
+            store: opened.store,
+            shelves: opened.shelves,
+            path,
+            key: opened.key,
+            uri,
+            part_bytes,
+            uploads: opened.uploads,
+            stores: self.clone(),
+        }
+    }
+
+    /// Adds a layer to all that was opened so far.
+    #[cfg(test)]
+    pub(super) fn wrap(&self, layer: impl Fn(Arc<dyn ObjectStore>) -> Arc<dyn ObjectStore>) {
+        for opened in self.0.open.lock().unwrap().values_mut() {
+            opened.store = layer(Arc::clone(&opened.store));
+        }
+    }
 }
 
 /// A bucket whose uploads others can complete.
-fn resumable(store: impl ObjectStore + MultipartStore) -> impl ObjectStore {
-    let store = Arc::new(store);
+fn resumable(store: Arc<impl ObjectStore + MultipartStore>) -> impl ObjectStore {
     Layered::with(Arc::clone(&store), Resumable(store))
 }
 
@@ -237,17 +271,6 @@ pub fn canonical(uri: &Uri, environment: &BTreeMap<String, String>) -> Uri {
     match environment.get("AZURE_STORAGE_ACCOUNT") {
         Some(account) if !account.is_empty() => uri.of_account(account),
         _ => uri.clone(),
-    }
-}
-
-fn place(opened: Opened, path: Path, uri: Uri, part_bytes: usize) -> Place {
-    Place {
-        store: opened.store,
-        shelves: opened.shelves,
-        path,
-        key: opened.key,
-        uri,
-        part_bytes,
     }
 }
 

@@ -633,6 +633,8 @@ mod listing {
                 key: "m".to_owned(),
                 uri,
                 part_bytes: 4,
+                uploads: None,
+                stores: stores().0,
             }
         };
         let names = async |text: &str, pattern: Option<&str>| {

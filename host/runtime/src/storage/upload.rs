@@ -20,7 +20,7 @@ use super::layer::Layer;
 use super::retry::Retrier;
 
 /// By what an upload can be completed: the store's name for it, and those of its parts. A local file has no parts, and
-/// its name is where it is hidden.
+/// its name is where it is hidden, or what tells it from others that are hidden beside what they become.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Unfinished {
@@ -32,8 +32,8 @@ pub(super) struct Unfinished {
 /// In the options of an upload: where the store says by what it can be completed.
 #[derive(Clone, Debug)]
 pub(super) struct Ticket {
-    /// Where a store of files hides what is not complete.
-    pub(super) folder: Path,
+    /// Where a store of files hides what is not complete; without one, beside what it becomes.
+    pub(super) folder: Option<Path>,
     /// What may be done again.
     retrier: Option<Retrier>,
     state: Arc<Mutex<State>>,
@@ -47,7 +47,7 @@ struct State {
 }
 
 impl Ticket {
-    pub(super) fn new(folder: Path) -> Self {
+    pub(super) fn new(folder: Option<Path>) -> Self {
         Self {
             folder,
             retrier: None,
@@ -107,8 +107,8 @@ impl Ticket {
 #[derive(Clone, Debug)]
 pub(super) struct Resume {
     pub(super) upload: Unfinished,
-    /// Where a store of files hides what is not complete; it takes nothing from elsewhere.
-    pub(super) folder: Path,
+    /// Where a store of files hides what is not complete, as its ticket says; it takes nothing from elsewhere.
+    pub(super) folder: Option<Path>,
 }
 
 /// Uploads of a store that knows them by name.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::Reach;
 use crate::error::{Error, ErrorKind, Result};
-use crate::policy::{Context, Guard, Resource, act, check_path};
+use crate::policy::{Guard, check_path};
 use crate::run::needs::of;
 use crate::sandbox::{
     Folder, Level, LogSink, ObjectError, ObjectInfo, ObjectPage, Objects, Writer,
@@ -211,13 +211,7 @@ impl Folder for StepFolder {
     async fn delete(&self, path: &str) -> Result<(), ObjectError> {
         self.declares(ObjectAction::Delete)?;
         let key = self.key(path)?;
-        let granted =
-            Resource::object(&self.place.uri, &self.place.full(&key)).and_then(|object| {
-                let guard = &self.shared.guard;
-                guard.grant::<act::ObjectDelete>(object, Context::default())
-            });
-        granted.map_err(|error| self.told(path, &error))?;
-        let kept = self.shared.side.delete(&self.place, &key);
+        let kept = self.shared.side.delete(&self.place, &key).await;
         kept.map_err(|error| self.told(path, &error))
     }
 }
@@ -228,7 +222,7 @@ struct StepWriter {
     place: Place,
     key: Key,
     file: Option<StagedFile>,
-    replaces: bool,
+    replaces: Option<String>,
     shared: Arc<Shared>,
 }
 
@@ -268,7 +262,7 @@ impl Writer for StepWriter {
         let finished = file.finish().await.map_err(|error| self.told(&error))?;
         let size = finished.bytes;
         let side = &self.shared.side;
-        side.finished(&self.place, finished, self.replaces);
+        side.finished(&self.place, finished, self.replaces.take());
         Ok(ObjectInfo {
             path: self.path.clone(),
             size,

@@ -28,7 +28,12 @@ pub(super) fn is_temporary(name: &OsStr) -> bool {
 
 /// A name for a file that is not complete yet, beside the one it will become.
 pub(super) fn temporary_beside(target: &FsPath) -> PathBuf {
-    let unique = uuid::Uuid::now_v7().simple();
+    beside(target, uuid::Uuid::now_v7())
+}
+
+/// The name of what is not complete yet and that this tells from others beside the file it will become.
+pub(super) fn beside(target: &FsPath, unique: uuid::Uuid) -> PathBuf {
+    let unique = unique.simple();
     target.with_file_name(format!("{TEMPORARY_PREFIX}{unique}{TEMPORARY_SUFFIX}"))
 }
 

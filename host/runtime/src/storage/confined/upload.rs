@@ -11,7 +11,8 @@ use cap_std::fs::{Dir, OpenOptions};
 use object_store::path::Path;
 use object_store::{Error, MultipartUpload, PutPayload, PutResult, Result, UploadPart};
 
-use super::folder::{Folder, failure, object_meta, relative, temporary_beside};
+use super::folder::{Folder, beside, failure, object_meta, relative, temporary_beside};
+use crate::spec::clip;
 use crate::storage::upload::{Resume, Ticket};
 
 /// Tries to make a file whose folder another writer removes meanwhile.
@@ -48,11 +49,18 @@ impl Temporary {
         Self::create_as(folder, location, (target, hidden), None)
     }
 
-    /// A file in the folder of its ticket, which it is known by to others.
+    /// A file in the folder of its ticket, or beside what it becomes, which it is known by to others.
     pub(super) fn stage(folder: &Arc<Folder>, location: &Path, ticket: &Ticket) -> Result<Self> {
-        let hidden = ticket.folder.clone().join(uuid::Uuid::now_v7().to_string());
-        ticket.begin(hidden.to_string());
-        let names = (relative(location)?, relative(&hidden)?);
+        let (target, unique) = (relative(location)?, uuid::Uuid::now_v7());
+        let names = if let Some(hidden) = &ticket.folder {
+            let hidden = hidden.clone().join(unique.to_string());
+            ticket.begin(hidden.to_string());
+            (target, relative(&hidden)?)
+        } else {
+            ticket.begin(unique.to_string());
+            let hidden = beside(&target, unique);
+            (target, hidden)
+        };
         let staged = Self::create_as(folder, location, names, Some(ticket.clone()))?;
         let synced = staged.sync_folder_of(&staged.hidden);
         synced.map_err(|error| failure(location, error))?;
@@ -61,21 +69,27 @@ impl Temporary {
 
     /// A file that somebody staged.
     pub(super) fn adopt(folder: &Arc<Folder>, location: &Path, resume: &Resume) -> Result<Self> {
-        let hidden = Path::parse(&resume.upload.id)?;
-        if !hidden.prefix_matches(&resume.folder) || hidden == resume.folder {
-            return Err(Error::Generic {
-                store: "file",
-                source: format!("`{hidden}` is no file that was staged").into(),
-            });
-        }
+        let (target, id) = (relative(location)?, &resume.upload.id);
+        let hidden = if let Some(folder) = &resume.folder {
+            let hidden = Path::parse(id)?;
+            let is_below = hidden.prefix_matches(folder) && hidden != *folder;
+            is_below.then(|| relative(&hidden)).transpose()?
+        } else {
+            let unique = uuid::Uuid::try_parse(id).ok();
+            unique.map(|unique| beside(&target, unique))
+        };
+        let hidden = hidden.ok_or_else(|| Error::Generic {
+            store: "file",
+            source: format!("`{}` is no file that was staged", clip(id)).into(),
+        })?;
         let ticket = Ticket::new(resume.folder.clone());
         ticket.detach();
         Ok(Self {
             folder: Arc::clone(folder),
             dir: folder.dir().map_err(|error| failure(location, error))?,
             location: location.clone(),
-            target: relative(location)?,
-            hidden: relative(&hidden)?,
+            target,
+            hidden,
             ticket: Some(ticket),
             published: false,
         })

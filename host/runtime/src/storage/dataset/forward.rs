@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutPayload, RenameOptions};
 use tokio::time::{Duration, sleep};
 
+use super::beside;
 use super::log::{Entries, Log};
 use super::manifest::{Appearing, Manifest, Operation, SUCCESS, Source, kept};
 use crate::error::{Error, Result};
@@ -16,10 +17,10 @@ use crate::storage::guarded::{Purpose, Shelves, asking};
 use crate::storage::listing::below;
 
 /// How often a file is looked for that a server may be putting into its place.
-const LOOKS_MAX: u32 = 5;
+pub(super) const LOOKS_MAX: u32 = 5;
 
 /// The pause before it is looked for again; it doubles each time.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// Versions that a commit forgets: it adds one, and catches up on those that others were not allowed to.
 const FORGOTTEN_MAX: usize = 16;
@@ -38,12 +39,37 @@ pub(in crate::storage) async fn settle(
     manifest: &Manifest,
     entries: &Entries,
 ) -> Result<()> {
+    settle_as(log, manifest, entries, false).await
+}
+
+/// The same by who has just committed it, and was asked about all that it wrote.
+pub(in crate::storage) async fn settle_own(
+    log: &Log,
+    manifest: &Manifest,
+    entries: &Entries,
+) -> Result<()> {
+    settle_as(log, manifest, entries, true).await
+}
+
+/// The same by who goes back to what was before it: what is beside the dataset stays as it is.
+pub(super) async fn settle_files(log: &Log, manifest: &Manifest, entries: &Entries) -> Result<()> {
+    if manifest.beside.is_empty() || entries.is_settled(manifest.version()) {
+        return settle(log, manifest, entries).await;
+    }
+    place_files(log, manifest).await
+}
+
+async fn settle_as(log: &Log, manifest: &Manifest, entries: &Entries, own: bool) -> Result<()> {
     let version = manifest.version();
     // Who committed after it has settled it before.
     if entries.is_settled(version) || entries.last() > Some(version) {
         return Ok(());
     }
-    let moved = place_files(log, manifest).await;
+    // What is beside comes first: who has no right to it has done nothing, and others can do all.
+    let moved = match beside::settle(log, manifest, own).await {
+        Ok(()) => place_files(log, manifest).await,
+        Err(error) => Err(error),
+    };
     let now = log.entries().await?;
     if now.is_settled(version) || now.last() > Some(version) {
         // Others were faster. If they have gone on, what was moved here may have been moved against them.
@@ -85,10 +111,10 @@ pub(in crate::storage) async fn heal(log: &Log) -> Result<u64> {
     Ok(healed)
 }
 
-type Moves<'m, 'a> = dyn Iterator<Item = BoxFuture<'a, Result<()>>> + Send + 'm;
+pub(super) type Moves<'m, 'a> = dyn Iterator<Item = BoxFuture<'a, Result<()>>> + Send + 'm;
 
 /// Does what can be done side by side, a few at once, and ends with the first failure.
-async fn all(moves: &mut Moves<'_, '_>) -> Result<()> {
+pub(super) async fn all(moves: &mut Moves<'_, '_>) -> Result<()> {
     let mut moves = stream::iter(moves).buffer_unordered(MOVES_MAX);
     while moves.try_next().await?.is_some() {}
     Ok(())

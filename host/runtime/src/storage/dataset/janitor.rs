@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use object_store::path::Path;
 use serde::Serialize;
 
+use super::abandoned;
 use super::log::Log;
 use super::manifest::staging;
 use crate::error::Result;
@@ -26,7 +28,7 @@ pub(in crate::storage) fn staged_as(attempt: &str, time: Duration) -> String {
 }
 
 /// When an attempt is over that has this name.
-fn expiry(name: &str) -> Option<u64> {
+pub(super) fn expiry(name: &str) -> Option<u64> {
     name.rsplit_once('.')?.1.parse().ok()
 }
 
@@ -35,6 +37,8 @@ fn expiry(name: &str) -> Option<u64> {
 pub struct Swept {
     /// Attempts whose files, or whose record of uploads, were removed.
     pub removed: u64,
+    /// Uploads that they began in a bucket, and that were given up.
+    pub uploads: u64,
     /// Those that may still be written.
     pub left: u64,
 }
@@ -47,28 +51,41 @@ pub struct Swept {
 /// Fails if storage does.
 pub(in crate::storage) async fn sweep(log: &Log, all: bool) -> Result<Swept> {
     let now = now();
-    let mut swept = Swept::default();
     let place = &log.place;
-    let folder = log.path(&staging());
-    let level = place.store.list_with_delimiter(Some(&folder)).await;
+    let level = place
+        .store
+        .list_with_delimiter(Some(&log.path(&staging())))
+        .await;
     let level = level.map_err(|error| storage_error(&log.what(&staging()), error))?;
-    let records = level.objects.iter().map(|meta| &meta.location);
-    for attempt in records.chain(&level.common_prefixes) {
-        let expires = attempt.filename().and_then(expiry);
-        if !all && expires.is_none_or(|expires| expires >= now) {
+    let is_over = |path: &Path| {
+        let expires = path.filename().and_then(expiry);
+        all || expires.is_some_and(|expires| expires < now)
+    };
+    let records = level.objects.into_iter();
+    let (over, live): (Vec<_>, Vec<_>) = records.partition(|record| is_over(&record.location));
+    let given_up = abandoned::give_up(log, &over, &live).await;
+    let mut swept = Swept {
+        removed: 0,
+        uploads: given_up.uploads,
+        left: (live.len() + given_up.needed.len()) as u64,
+    };
+    for record in &over {
+        if !given_up.needed.contains(&record.location) {
+            log.delete(below(&place.path, &record.location)).await?;
+            swept.removed += 1;
+        }
+    }
+    for folder in &level.common_prefixes {
+        if !is_over(folder) {
             swept.left += 1;
             continue;
         }
-        let name = below(&place.path, attempt);
-        if level.common_prefixes.contains(attempt) {
-            for meta in log.list(name).await? {
-                log.delete(below(&place.path, &meta.location)).await?;
-            }
-            // A folder that has no file goes with one that it never had.
-            log.delete(&format!("{name}/none")).await?;
-        } else {
-            log.delete(name).await?;
+        let name = below(&place.path, folder);
+        for meta in log.list(name).await? {
+            log.delete(below(&place.path, &meta.location)).await?;
         }
+        // A folder that has no file goes with one that it never had.
+        log.delete(&format!("{name}/none")).await?;
         swept.removed += 1;
     }
     if all {

@@ -99,7 +99,7 @@ impl Entries {
 }
 
 /// The name of a version's manifest, and of the marker that it is settled.
-fn names(version: u64) -> (String, String) {
+pub(super) fn names(version: u64) -> (String, String) {
     let name = format!("{FOLDER}/log/{version:0DIGITS$}");
     (format!("{name}.json"), format!("{name}.done"))
 }
@@ -264,7 +264,7 @@ impl Log {
         let mut options = PutMultipartOptions::default();
         options.extensions.insert(Resume {
             upload: upload.clone(),
-            folder: self.path(&staging()),
+            folder: Some(self.path(&staging())),
         });
         let store = &self.place.store;
         store.put_multipart_opts(&self.path(name), options).await

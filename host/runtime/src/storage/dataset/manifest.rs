@@ -108,6 +108,21 @@ pub(in crate::storage) struct Appearing {
     pub(in crate::storage) from: Source,
 }
 
+/// An object beside the dataset, perhaps in another store, that appears or goes with a version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::storage) struct Beside {
+    /// The folder that a step opened, as a URI.
+    pub(in crate::storage) folder: String,
+    /// Relative to it.
+    pub(in crate::storage) path: String,
+    /// What was there when the run asked to replace or delete it; see [`identity`](super::beside::identity).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::storage) before: Option<String>,
+    /// By what it is completed; an object without goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::storage) upload: Option<Unfinished>,
+}
+
 /// What a version tells of itself and of those before it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Past {
@@ -115,6 +130,9 @@ pub struct Past {
     pub version: u64,
     /// The run that committed it.
     pub run: String,
+    /// Tells two attempts of one run apart.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub attempt: String,
     /// When, by the clock of the machine that did, in UTC.
     pub committed: String,
     /// Why.
@@ -146,6 +164,9 @@ pub struct Manifest {
     /// Files of the version before that are none of this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::storage) retire: Vec<String>,
+    /// Objects that appear and go beside the dataset.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::storage) beside: Vec<Beside>,
     /// The versions up to this one, oldest first.
     pub history: Vec<Past>,
 }
@@ -161,6 +182,7 @@ pub(in crate::storage) struct Change {
     pub(in crate::storage) schema: Vec<SchemaColumn>,
     pub(in crate::storage) add: Vec<(DataFile, Source)>,
     pub(in crate::storage) retire: BTreeSet<String>,
+    pub(in crate::storage) beside: Vec<Beside>,
 }
 
 impl Change {
@@ -180,6 +202,7 @@ impl Change {
             schema: Vec::new(),
             add: Vec::new(),
             retire: BTreeSet::new(),
+            beside: Vec::new(),
         }
     }
 }
@@ -196,6 +219,7 @@ impl Manifest {
         history.push(Past {
             version: base.map_or(0, Self::version).saturating_add(1),
             run: change.run.clone(),
+            attempt: change.attempt.clone(),
             committed: change.committed.clone(),
             operation: change.operation,
             files: data().count() as u64,
@@ -216,6 +240,7 @@ impl Manifest {
             schema: change.schema.clone(),
             appear: change.add.iter().map(appear).collect(),
             retire: change.retire.iter().cloned().collect(),
+            beside: change.beside.clone(),
             files,
             history,
         }
@@ -284,6 +309,14 @@ impl Manifest {
         for name in files.chain(changed).chain(&manifest.retire) {
             check_name(name).map_err(malformed)?;
         }
+        for beside in &manifest.beside {
+            if !is_path(&beside.path) {
+                return Err(malformed(format!(
+                    "`{}` is no name of an object",
+                    clip(&beside.path)
+                )));
+            }
+        }
         Ok(manifest)
     }
 
@@ -329,15 +362,19 @@ fn check_name(name: &str) -> Result<(), String> {
     let mut parts = name.split('/');
     let ours = parts.next() == Some(FOLDER)
         && matches!(parts.next(), Some("log" | "kept" | "staging") | None);
-    let is_path = Path::parse(name).is_ok_and(|path| path.as_ref() == name);
-    if is_path && !name.is_empty() && !ours && name != SUCCESS {
+    if is_path(name) && !ours && name != SUCCESS {
         return Ok(());
     }
     Err(format!("`{}` is no name of a file", clip(name)))
 }
 
+fn is_path(name: &str) -> bool {
+    !name.is_empty() && Path::parse(name).is_ok_and(|path| path.as_ref() == name)
+}
+
 /// Where a file is kept that is part of earlier versions only.
-pub(in crate::storage) fn kept(path: &str) -> String {
+#[must_use]
+pub fn kept(path: &str) -> String {
     format!("{FOLDER}/kept/{path}")
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::forward::{heal, settle};
+use super::forward::{heal, settle, settle_files};
 use super::janitor::{Swept, sweep};
 use super::log::{Created, Failed, Log};
 use super::manifest::{Change, Manifest, Operation, Past, Source};
@@ -43,7 +43,7 @@ pub async fn repair(place: &Place, all: bool) -> Result<Repaired> {
 }
 
 /// Makes an earlier version current again, as a version of its own: the one before the last unless it is named. `run`
-/// names whoever does.
+/// names whoever does. What runs wrote beside the dataset stays as it is; what of it has not appeared is given up.
 ///
 /// # Errors
 ///
@@ -53,7 +53,7 @@ pub async fn rollback(place: &Place, to: Option<u64>, run: &str) -> Result<Past>
     let (last, entries) = log.last().await?;
     let none = || Error::input(format!("`{}` has no versions", place.uri));
     let last = last.ok_or_else(none)?;
-    settle(&log, &last, &entries).await?;
+    settle_files(&log, &last, &entries).await?;
     let to = to.unwrap_or(last.version().saturating_sub(1));
     let kept = || {
         let others = entries

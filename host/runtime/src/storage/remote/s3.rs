@@ -1,21 +1,29 @@
 //! Buckets of S3, and of stores that speak its protocol.
 
+use std::sync::Arc;
+
 use object_store::aws::{AmazonS3, AmazonS3Builder, S3ConditionalPut};
 
+use super::uploads::Uploads;
 use super::{Environment, retries};
 use crate::error::{Error, Result};
 
 /// Where S3 itself is found if nothing else is said.
 const REGION_DEFAULT: &str = "us-east-1";
 
+/// A client of one bucket, and what lists its uploads, where requests are signed.
+pub(in crate::storage) type Bucket = (Arc<AmazonS3>, Option<Uploads>);
+
 /// A client of one bucket of S3.
-pub(in crate::storage) fn s3(bucket: &str, environment: &Environment) -> Result<AmazonS3> {
+pub(in crate::storage) fn s3(bucket: &str, environment: &Environment) -> Result<Bucket> {
     let get = |name: &str| environment.get(name);
     let region = get("AWS_REGION").or_else(|| get("AWS_DEFAULT_REGION"));
+    let region = region.unwrap_or(REGION_DEFAULT);
     let mut allow_http = environment.is_set("AWS_ALLOW_HTTP");
+    let mut signs = true;
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(bucket)
-        .with_region(region.unwrap_or(REGION_DEFAULT))
+        .with_region(region)
         .with_retry(retries());
     let endpoint = |name| environment.endpoint(name, Some("AWS_ALLOW_HTTP"));
     let endpoint = match endpoint("AWS_ENDPOINT_URL_S3")? {
@@ -33,7 +41,10 @@ pub(in crate::storage) fn s3(bucket: &str, environment: &Environment) -> Result<
         (Some(id), Some(secret)) => builder
             .with_access_key_id(id)
             .with_secret_access_key(secret),
-        _ if environment.is_set("AWS_SKIP_SIGNATURE") => builder.with_skip_signature(true),
+        _ if environment.is_set("AWS_SKIP_SIGNATURE") => {
+            signs = false;
+            builder.with_skip_signature(true)
+        }
         // Without this, the client would ask the machine's metadata service for the machine's own.
         (id, _) => {
             let missing = if id.is_some() {
@@ -49,15 +60,18 @@ pub(in crate::storage) fn s3(bucket: &str, environment: &Environment) -> Result<
     if let Some(token) = get("AWS_SESSION_TOKEN") {
         builder = builder.with_token(token);
     }
-    builder
-        .with_client_options(environment.options(allow_http))
-        .build()
-        .map_err(|error| crate::storage::storage_error(&format!("s3://{bucket}"), error))
+    let options = environment.options(allow_http);
+    let store = builder.with_client_options(options.clone()).build();
+    let store =
+        store.map_err(|error| crate::storage::storage_error(&format!("s3://{bucket}"), error))?;
+    let store = Arc::new(store);
+    let uploads = signs.then(|| Uploads::new(&store, region, options));
+    Ok((store, uploads))
 }
 
 /// A client of one bucket of Oracle's Object Storage, `place` being `bucket@namespace`, by its S3-compatible
 /// interface and with what Oracle calls a customer secret key.
-pub(in crate::storage) fn oci(place: &str, environment: &Environment) -> Result<AmazonS3> {
+pub(in crate::storage) fn oci(place: &str, environment: &Environment) -> Result<Bucket> {
     let (bucket, namespace) = place.split_once('@').unwrap_or((place, ""));
     let need = |name: &str| {
         environment.get(name).ok_or_else(|| {
@@ -81,7 +95,8 @@ pub(in crate::storage) fn oci(place: &str, environment: &Environment) -> Result<
         },
         |(endpoint, allow_http)| (endpoint.to_owned(), allow_http),
     );
-    AmazonS3Builder::new()
+    let options = environment.options(allow_http);
+    let store = AmazonS3Builder::new()
         .with_bucket_name(bucket)
         .with_region(region)
         .with_endpoint(endpoint)
@@ -90,7 +105,10 @@ pub(in crate::storage) fn oci(place: &str, environment: &Environment) -> Result<
         // Oracle does not say that its S3-compatible interface keeps `If-None-Match`.
         .with_conditional_put(S3ConditionalPut::Disabled)
         .with_retry(retries())
-        .with_client_options(environment.options(allow_http))
+        .with_client_options(options.clone())
         .build()
-        .map_err(|error| crate::storage::storage_error(&format!("oci://{place}"), error))
+        .map_err(|error| crate::storage::storage_error(&format!("oci://{place}"), error))?;
+    let store = Arc::new(store);
+    let uploads = Uploads::new(&store, region, options);
+    Ok((store, Some(uploads)))
 }

@@ -6,7 +6,8 @@ use super::{FinishedFile, Intent, Staging, is_hidden};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::{Mode, SchemaColumn};
 use crate::storage::dataset::{
-    Change, Created, DataFile, Failed, Manifest, Operation, Past, SUCCESS, Source, settle,
+    Beside, Change, Created, DataFile, Failed, Manifest, Operation, Past, SUCCESS, Source, give_up,
+    settle, settle_own,
 };
 
 /// Other runs that may commit just before this one does, each time that it tries.
@@ -23,6 +24,13 @@ pub struct Committed {
 
 /// Files that will be added, and by what.
 type Added = Vec<(DataFile, Source)>;
+
+/// What a run has made: files, the columns of their rows, and what appears and goes beside them.
+struct Made {
+    added: Added,
+    schema: Vec<SchemaColumn>,
+    beside: Vec<Beside>,
+}
 
 impl Staging {
     /// Makes `files` visible, in place of what they replace, as the next version of the dataset. `schema` is what its
@@ -44,25 +52,32 @@ impl Staging {
                 Error::internal(format!("`{}` was given up before its commit", file.path));
             added.push(file.detach().ok_or(given_up)?);
         }
-        let outcome = match self.publish(&added, schema).await {
+        let side = self.side.take();
+        let made = Made {
+            added,
+            schema,
+            beside: side.as_ref().map_or(Ok(Vec::new()), |side| side.detach())?,
+        };
+        let outcome = match self.publish(&made).await {
             // Whatever was detached stays, for whoever settles it.
             Err(Failed::Unknown(error)) => return Err(error),
             Err(Failed::Not(error)) => Err(error),
             Ok(committed) => Ok(committed),
         };
         if !outcome.as_ref().is_ok_and(|committed| !committed.by_other) {
-            self.give_up(&added).await;
+            self.give_up(&made.added).await;
+            give_up(&self.log, &made.beside).await;
+        }
+        if let Some(side) = side {
+            side.abort().await;
         }
         // Uploads that belong to no finished file. What cannot be given up is removed when its time is over.
         drop(self.abort().await);
         outcome
     }
 
-    async fn publish(
-        &mut self,
-        added: &Added,
-        schema: Vec<SchemaColumn>,
-    ) -> Result<Committed, Failed> {
+    async fn publish(&mut self, made: &Made) -> Result<Committed, Failed> {
+        let added = &made.added;
         for _ in 0..CONFLICTS_MAX {
             if let Some(other) = self.import().await? {
                 if let Some(committed) = self.rebase(other, added).await? {
@@ -70,7 +85,7 @@ impl Staging {
                 }
                 continue;
             }
-            let change = self.change(added, &schema).await?;
+            let change = self.change(made).await?;
             let manifest = Manifest::after(self.base.as_ref(), &change);
             match self.log.create(&manifest).await? {
                 Created::Ours => {
@@ -130,7 +145,8 @@ impl Staging {
     }
 
     /// What this run makes of the last version.
-    async fn change(&self, added: &Added, schema: &[SchemaColumn]) -> Result<Change> {
+    async fn change(&self, made: &Made) -> Result<Change> {
+        let added = &made.added;
         let retire = match self.intent.mode {
             _ if self.replaces.is_some() => self.replaces.clone().unwrap_or_default(),
             Mode::Overwrite | Mode::Incremental => {
@@ -152,10 +168,7 @@ impl Staging {
             .iter()
             .find(|(file, _)| there.contains(file.path.as_str()))
         {
-            let what = self.log.what(&file.path);
-            let message =
-                format!("`{what}` is there already, from an earlier run of the same name");
-            return Err(Error::input(message).hint("give the run another name by `--run-id`"));
+            return Err(self.namesake(&file.path));
         }
         let operation = match self.replaces {
             Some(_) if self.intent.mode == Mode::Append => Operation::Compact,
@@ -165,9 +178,10 @@ impl Staging {
             run, keep_versions, ..
         } = &self.intent;
         Ok(Change {
-            schema: schema.to_vec(),
+            schema: made.schema.clone(),
             add: added.clone(),
             retire,
+            beside: made.beside.clone(),
             ..Change::new(run, &self.attempt, operation, *keep_versions)
         })
     }
@@ -223,7 +237,7 @@ impl Staging {
             let later = last.filter(|last| last.version() > number);
             if let Some(later) = later {
                 match later.history.iter().find(|past| past.version == number) {
-                    Some(past) if past.run == self.intent.run => {}
+                    Some(past) if past.attempt == self.attempt => {}
                     Some(_) => {
                         self.log.forget(number).await?;
                         return Ok(false);
@@ -231,7 +245,9 @@ impl Staging {
                     None => return Err(self.conflict("nobody remembers by how many runs")),
                 }
             }
-            settle(&self.log, manifest, &entries).await.map(|()| true)
+            settle_own(&self.log, manifest, &entries)
+                .await
+                .map(|()| true)
         };
         match done.await {
             Ok(true) => Ok(Some(Committed {

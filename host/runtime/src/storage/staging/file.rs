@@ -3,8 +3,8 @@
 use std::fmt;
 
 use bytes::Bytes;
+use object_store::PutPayload;
 use object_store::path::Path;
-use object_store::{Error as StoreError, PutPayload};
 
 use super::slot::Slot;
 use super::{Place, storage_error};
@@ -210,15 +210,4 @@ impl StagedFile {
             }
         }
     }
-}
-
-/// Makes a file visible.
-pub(super) async fn complete_one(file: &FinishedFile) -> Result<(), StoreError> {
-    let Some(upload) = file.slot.take() else {
-        return Err(StoreError::Generic {
-            store: "staging",
-            source: "file was given up".into(),
-        });
-    };
-    upload.complete().await
 }

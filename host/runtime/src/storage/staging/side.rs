@@ -1,19 +1,20 @@
-//! Objects that transforms write beside the output of a run.
+//! Objects that transforms write beside the output of a run: they appear, and go, with its commit.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use futures::stream::{self, StreamExt};
 use object_store::path::Path;
-use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutMultipartOptions};
+use object_store::{Error as StoreError, ObjectStore, PutMultipartOptions};
 
-use super::file::complete_one;
 use super::slot::Slot;
 use super::{FinishedFile, StagedFile};
 use crate::error::{Error, Result};
+use crate::storage::dataset::{Beside, Source, identity};
 use crate::storage::guarded::{Purpose, Replaces, asking};
 use crate::storage::storage_error;
 use crate::storage::stores::Place;
+use crate::storage::upload::Ticket;
 
 /// Objects that transforms wrote and deleted, none of it visible before the commit. Shared by the steps of a run.
 #[derive(Debug)]
@@ -29,8 +30,10 @@ struct Inner {
     /// How many there ever were, those that were given up among them: each has an upload until the end of the run.
     claimed: u64,
     slots: Vec<Slot>,
-    written: Vec<(Place, FinishedFile, bool)>,
-    deleted: Vec<(Place, Path)>,
+    /// With what they replace, if anything was there.
+    written: Vec<(Place, FinishedFile, Option<String>)>,
+    /// With what was there.
+    deleted: Vec<(Place, Path, String)>,
 }
 
 impl std::fmt::Debug for Inner {
@@ -44,8 +47,8 @@ impl std::fmt::Debug for Inner {
 /// What came of the wish to write an object.
 #[derive(Debug)]
 pub enum Begun {
-    /// It can be written. Whether it replaces one is kept for [`SideObjects::finished`].
-    File(Box<StagedFile>, bool),
+    /// It can be written. What it replaces is kept for [`SideObjects::finished`].
+    File(Box<StagedFile>, Option<String>),
     /// There is one already, or this run writes one already.
     Exists,
 }
@@ -68,12 +71,15 @@ impl SideObjects {
     pub async fn begin(&self, place: &Place, path: &Path, overwrite: bool) -> Result<Begun> {
         let what = format!("{}/{path}", place.uri.root());
         let failed = |error| storage_error(&what, error).context("begin an object");
-        let there = exists(place, path, overwrite).await.map_err(failed)?;
-        if there && !overwrite || !self.claim(place, path)? {
+        let purpose = Purpose::Write { overwrite };
+        let there = found(place, path, purpose).await.map_err(failed)?;
+        if there.is_some() && !overwrite || !self.claim(place, path)? {
             return Ok(Begun::Exists);
         }
+        let ticket = Ticket::new(None);
         let mut options = PutMultipartOptions::default();
-        if there {
+        options.extensions.insert(ticket.clone());
+        if there.is_some() {
             options.extensions.insert(Replaces);
         }
         let upload = place.store.put_multipart_opts(path, options).await;
@@ -87,11 +93,11 @@ impl SideObjects {
         let slot = Slot::new(upload);
         self.lock().slots.push(slot.clone());
         let file = StagedFile::new(path.to_string(), what, path.clone(), slot, place);
-        Ok(Begun::File(Box::new(file), there))
+        Ok(Begun::File(Box::new(file.with_ticket(ticket)), there))
     }
 
-    /// Takes an object that is complete. It appears with [`publish`](Self::publish).
-    pub fn finished(&self, place: &Place, file: FinishedFile, replaces: bool) {
+    /// Takes an object that is complete. It appears with the commit.
+    pub fn finished(&self, place: &Place, file: FinishedFile, replaces: Option<String>) {
         self.lock().written.push((place.clone(), file, replaces));
     }
 
@@ -100,14 +106,20 @@ impl SideObjects {
         self.lock().named.remove(&(place.key.clone(), path.clone()));
     }
 
-    /// Deletes an object with [`publish`](Self::publish). The caller was granted that.
+    /// Deletes an object with the commit, if it is there.
     ///
     /// # Errors
     ///
-    /// Fails where there are too many.
-    pub fn delete(&self, place: &Place, path: &Path) -> Result<()> {
-        if self.claim(place, path)? {
-            self.lock().deleted.push((place.clone(), path.clone()));
+    /// Fails where the policies or the store refuse, and where there are too many.
+    pub async fn delete(&self, place: &Place, path: &Path) -> Result<()> {
+        let what = format!("{}/{path}", place.uri.root());
+        let there = found(place, path, Purpose::Delete).await;
+        let there = there.map_err(|error| storage_error(&what, error))?;
+        if self.claim(place, path)?
+            && let Some(there) = there
+        {
+            let object = (place.clone(), path.clone(), there);
+            self.lock().deleted.push(object);
         }
         Ok(())
     }
@@ -126,71 +138,59 @@ impl SideObjects {
         Ok(inner.named.insert(name))
     }
 
-    /// Makes the objects visible, or takes back those that were not there before.
-    ///
-    /// # Errors
-    ///
-    /// Fails if storage does.
-    pub async fn publish(&self) -> Result<()> {
-        let written = std::mem::take(&mut self.lock().written);
-        for (at, (place, file, _)) in written.iter().enumerate() {
-            let Err(error) = complete_one(file).await else {
-                continue;
-            };
-            let what = format!("{}/{}", place.uri.root(), file.location);
-            let error = storage_error(&what, error).context("complete an object");
-            take_back(written.get(..=at).unwrap_or_default()).await;
-            return Err(error);
-        }
-        self.lock().written = written;
-        Ok(())
-    }
-
-    /// Deletes what was to be deleted, and gives up what was begun and never finished. The output of the run is complete
-    /// by now, so that nothing is taken back any more.
-    ///
-    /// # Errors
-    ///
-    /// Fails if storage does.
-    pub async fn settle(&self) -> Result<()> {
-        self.lock().written.clear();
-        self.abort().await;
-        let deleted = std::mem::take(&mut self.lock().deleted);
-        for (place, path) in deleted {
-            match place.store.delete(&path).await {
-                Ok(()) | Err(StoreError::NotFound { .. }) => {}
-                Err(error) => {
-                    let what = format!("{}/{path}", place.uri.root());
-                    return Err(storage_error(&what, error).context("delete an object"));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives up what is not visible yet, and takes back what is and was not there before.
-    pub async fn abort(&self) {
-        let (slots, written) = {
-            let mut inner = self.lock();
+    /// What a commit says of them; from now on, only that can make them appear.
+    pub(super) fn detach(&self) -> Result<Vec<Beside>> {
+        let (written, deleted) = {
+            let inner = &mut *self.lock();
             (
-                std::mem::take(&mut inner.slots),
                 std::mem::take(&mut inner.written),
+                std::mem::take(&mut inner.deleted),
             )
         };
-        let (mut published, mut open) = (Vec::new(), Vec::new());
-        for object in written {
-            match object.1.slot.take() {
-                Some(upload) => open.push(upload),
-                None => published.push(object),
-            }
+        let named = |place: &Place, path: &Path| Beside {
+            folder: place.uri.as_folder().encoded(),
+            path: place.below(path),
+            before: None,
+            upload: None,
+        };
+        let mut all = Vec::with_capacity(written.len() + deleted.len());
+        for (place, file, before) in written {
+            let beside = named(&place, &file.location);
+            let what = file.path.clone();
+            let Some((_, Source::Upload(upload))) = file.detach() else {
+                return Err(Error::internal(format!(
+                    "`{what}` was given up before its commit"
+                )));
+            };
+            all.push(Beside {
+                before,
+                upload: Some(upload),
+                ..beside
+            });
         }
-        open.extend(slots.iter().filter_map(Slot::take));
+        for (place, path, before) in deleted {
+            all.push(Beside {
+                before: Some(before),
+                ..named(&place, &path)
+            });
+        }
+        Ok(all)
+    }
+
+    /// Gives up what is not part of a commit. Can be called at any time, and more than once.
+    pub async fn abort(&self) {
+        let slots = {
+            let inner = &mut *self.lock();
+            inner.written.clear();
+            inner.deleted.clear();
+            std::mem::take(&mut inner.slots)
+        };
+        let open = slots.iter().filter_map(Slot::take);
         let aborted = stream::iter(open).for_each(|upload| async move {
             // What could not be given up stays hidden.
             drop(upload.abort().await);
         });
         aborted.await;
-        take_back(&published).await;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -198,21 +198,11 @@ impl SideObjects {
     }
 }
 
-/// Removes objects that were made visible for nothing, but those that replaced others: those are gone.
-async fn take_back(written: &[(Place, FinishedFile, bool)]) {
-    for (place, file, replaces) in written {
-        if !replaces {
-            drop(place.store.delete(&file.location).await);
-        }
-    }
-}
-
-/// Whether an object is there, asked by the right to write it.
-async fn exists(place: &Place, path: &Path, overwrite: bool) -> object_store::Result<bool> {
-    let options = asking(Purpose::Write { overwrite });
-    match place.store.get_opts(path, options).await {
-        Ok(_) => Ok(true),
-        Err(StoreError::NotFound { .. }) => Ok(false),
+/// What is there, asked by the right to do something to it.
+async fn found(place: &Place, path: &Path, purpose: Purpose) -> Result<Option<String>, StoreError> {
+    match place.store.get_opts(path, asking(purpose)).await {
+        Ok(found) => Ok(Some(identity(&found.meta))),
+        Err(StoreError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

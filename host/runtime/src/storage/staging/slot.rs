@@ -75,11 +75,6 @@ impl Slot {
 }
 
 impl Taken {
-    /// Makes it visible. All its parts are stored.
-    pub(super) async fn complete(mut self) -> Result<(), StoreError> {
-        self.0.complete().await.map(drop)
-    }
-
     /// Gives it up. A part that is stored after that would stay, in a bucket for as long as that bucket has rules for it,
     /// and to stop asking does not stop a server.
     pub(super) async fn abort(mut self) -> Result<(), StoreError> {

@@ -3,6 +3,7 @@
     reason = "a test looks at the disk behind the store's back"
 )]
 
+mod beside;
 mod crash;
 
 use std::collections::BTreeSet;
@@ -535,6 +536,8 @@ async fn writes_are_cut_into_parts() {
         key: "m".to_owned(),
         uri,
         part_bytes: 7,
+        uploads: None,
+        stores: stores().0,
     };
     let staging = begin(&place, Mode::ErrorIfExists, "r1").await;
     let content: Vec<u8> = (0..250).collect();

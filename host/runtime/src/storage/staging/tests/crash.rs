@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::{
-    GetOptions, GetResult, MultipartUpload, ObjectStore, PutOptions, PutResult, RenameOptions,
-    Result as StoreResult, UploadPart,
+    GetOptions, GetResult, MultipartUpload, ObjectStore, PutOptions, PutPayload, PutResult,
+    RenameOptions, Result as StoreResult, UploadPart,
 };
 
 use super::*;
@@ -139,15 +139,17 @@ enum Scene {
     OverwritePartitions,
     Rollback,
     Abort,
+    Beside,
 }
 
-const SCENES: [Scene; 6] = [
+const SCENES: [Scene; 7] = [
     Scene::Append,
     Scene::Overwrite,
     Scene::OverwriteKeepingNone,
     Scene::OverwritePartitions,
     Scene::Rollback,
     Scene::Abort,
+    Scene::Beside,
 ];
 
 const OLD: [&str; 2] = ["day=1/part-0-old.csv", "day=2/part-0-old.csv"];
@@ -164,7 +166,7 @@ impl Scene {
     /// What a reader finds once the child has committed.
     fn after(self) -> Content {
         match self {
-            Self::Append => set(&[OLD.as_slice(), NEW.as_slice()].concat()),
+            Self::Append | Self::Beside => set(&[OLD.as_slice(), NEW.as_slice()].concat()),
             Self::Overwrite | Self::OverwriteKeepingNone => set(&NEW),
             Self::OverwritePartitions => set(&[&OLD[1..], NEW.as_slice()].concat()),
             Self::Rollback => set(&["day=1/part-9-older.csv"]),
@@ -174,7 +176,7 @@ impl Scene {
 
     async fn play(self, place: &Place) -> Result<()> {
         let (mode, keep_versions) = match self {
-            Self::Append => (Mode::Append, 1),
+            Self::Append | Self::Beside => (Mode::Append, 1),
             Self::Overwrite | Self::Abort => (Mode::Overwrite, 1),
             Self::OverwriteKeepingNone => (Mode::Overwrite, 0),
             Self::OverwritePartitions => (Mode::OverwritePartitions, 1),
@@ -186,6 +188,14 @@ impl Scene {
         };
         if let Self::Abort = self {
             return staging.abort().await;
+        }
+        if let Self::Beside = self {
+            let side = write_beside(place).await?;
+            return staging
+                .beside(side)
+                .commit(files, Vec::new())
+                .await
+                .map(drop);
         }
         staging.commit(files, Vec::new()).await.map(drop)
     }
@@ -218,15 +228,49 @@ async fn replace_all(place: &Place, run: &str, names: &[&str]) {
     staging.commit(files, Vec::new()).await.unwrap();
 }
 
-fn killing(dir: &FsPath, at: u64) -> (Place, Arc<AtomicU64>) {
-    let place = output(dir);
-    let steps = Arc::<AtomicU64>::default();
-    let kill = Kill {
-        at,
-        steps: Arc::clone(&steps),
+/// The folder of transforms beside an output.
+fn beside(place: &Place) -> Result<Place> {
+    let folder = FsPath::new("/")
+        .join(place.uri.parent().path())
+        .join("side");
+    place.stores.open_output(&folder_uri(&folder))
+}
+
+/// Creates an object, replaces one and deletes one.
+async fn write_beside(place: &Place) -> Result<Arc<SideObjects>> {
+    let (side, beside) = (Arc::new(SideObjects::new(10)), beside(place)?);
+    for (name, overwrite) in [("a/new.txt", false), ("old.txt", true)] {
+        let begun = side.begin(&beside, &Path::from(name), overwrite).await?;
+        let Begun::File(mut file, before) = begun else {
+            panic!("`{name}` is there");
+        };
+        file.write(Bytes::from_static(b"after")).await?;
+        side.finished(&beside, file.finish().await?, before);
+    }
+    side.delete(&beside, &Path::from("gone.txt")).await?;
+    Ok(side)
+}
+
+/// What is beside an output, and what it holds.
+fn seen_beside(dir: &FsPath) -> Vec<(String, String)> {
+    let mut names = all_files(&dir.join("side"));
+    names.retain(|name| !name.contains(".sluicegate-"));
+    let read = |name: String| {
+        let text = fs::read_to_string(dir.join("side").join(&name)).unwrap();
+        (name, text)
     };
-    let store = Arc::new(Layered::with(Arc::clone(&place.store), kill));
-    (Place { store, ..place }, steps)
+    names.into_iter().map(read).collect()
+}
+
+fn killing(dir: &FsPath, at: u64) -> (Place, Arc<AtomicU64>) {
+    let steps = Arc::<AtomicU64>::default();
+    let place = output(dir);
+    beside(&place).unwrap();
+    place.stores.wrap(|store| {
+        let steps = Arc::clone(&steps);
+        Arc::new(Layered::with(store, Kill { at, steps }))
+    });
+    (place.stores.open_output(&place.uri).unwrap(), steps)
 }
 
 /// Not a test of its own: what is killed. Says how many steps there were where it comes to its end.
@@ -265,6 +309,17 @@ fn bare(dir: &FsPath) -> Content {
     found
 }
 
+fn expected_beside(is_done: bool) -> Vec<(String, String)> {
+    let pairs = if is_done {
+        [("a/new.txt", "after"), ("old.txt", "after")]
+    } else {
+        [("gone.txt", "before"), ("old.txt", "before")]
+    };
+    pairs
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .to_vec()
+}
+
 /// Yields how many steps there are.
 async fn kill_at_every_step(scene: usize) -> u64 {
     for at in 0..STEPS_MAX {
@@ -274,6 +329,8 @@ async fn kill_at_every_step(scene: usize) -> u64 {
             replace_all(&place, "older", &["day=1/part-9-older.csv"]).await;
         }
         replace_all(&place, "old", &OLD).await;
+        write(dir.path(), "side/old.txt", "before");
+        write(dir.path(), "side/gone.txt", "before");
 
         let child = Command::new(std::env::current_exe().unwrap())
             .args([NAME, "--exact", "--quiet"])
@@ -310,10 +367,14 @@ async fn kill_at_every_step(scene: usize) -> u64 {
             found.iter().all(|name| marker.contains(name.as_str())),
             "{what}"
         );
+        let is_done = matches!(SCENES[scene], Scene::Beside) && found == after;
+        assert_eq!(seen_beside(dir.path()), expected_beside(is_done), "{what}");
         // Done again in the same name, it is done once.
         if !matches!(SCENES[scene], Scene::Abort | Scene::Rollback) {
             SCENES[scene].play(&place).await.unwrap();
             assert_eq!(read(&place).await, after, "{what}");
+            let is_done = matches!(SCENES[scene], Scene::Beside);
+            assert_eq!(seen_beside(dir.path()), expected_beside(is_done), "{what}");
         }
         if child.success() {
             assert_eq!(found, after, "{what}");
@@ -340,4 +401,5 @@ scenes! {
     partitions_that_are_replaced_by_who_is_killed_are_so_wholly_or_not: 3, 25;
     a_rollback_that_is_killed_is_whole_or_nothing: 4, 15;
     an_abort_that_is_killed_changes_nothing: 5, 10;
+    objects_beside_an_append_that_is_killed_are_part_of_it_or_not_there: 6, 40;
 }
