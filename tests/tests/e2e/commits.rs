@@ -78,8 +78,8 @@ fn current(server: &Server) -> Vec<String> {
 
 /// Changes a file of the input and adds one. Yields the parameters by which no other is made anew.
 fn change(server: &Server) -> &'static [&'static str] {
-    server.put("landing", "sales/sales.csv", &SALES.replace("1003", "1006"));
-    server.put("landing", "sales/more.csv", &SALES.replace("\n10", "\n20"));
+    server.put("landing", "sales/sales.csv", SALES.replace("1003", "1006"));
+    server.put("landing", "sales/more.csv", SALES.replace("\n10", "\n20"));
     &["-p", "min_amount=100"]
 }
 

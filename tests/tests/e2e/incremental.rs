@@ -120,7 +120,7 @@ fn only_what_has_changed_is_made_anew() {
 #[test]
 fn in_a_bucket_too() {
     let server = Server::of_s3();
-    server.put("landing", "in/1.csv", &lines(&[11, 14]));
+    server.put("landing", "in/1.csv", lines(&[11, 14]));
     server.make("lake");
     let mut project = Project::lab();
     server.serves_s3(&mut project, SECRET);
@@ -131,11 +131,11 @@ fn in_a_bucket_too() {
         &format!("uri = \"{output}\"\nmode = \"incremental\""),
     );
     assert_eq!(run(&project, &[]), (0, 1, 0, NEW.to_owned()));
-    server.put("landing", "in/2.csv", &lines(&[21]));
+    server.put("landing", "in/2.csv", lines(&[21]));
     assert_eq!(run(&project, &[]), (1, 1, 0, String::new()));
     assert_eq!(orders(&project, output), [11, 21]);
     assert_eq!(run(&project, &[]), (2, 0, 0, String::new()));
-    server.put("landing", "in/1.csv", &lines(&[11, 12]));
+    server.put("landing", "in/1.csv", lines(&[11, 12]));
     assert_eq!(run(&project, &[]), (1, 1, 0, String::new()));
     assert_eq!(orders(&project, output), [11, 12, 21]);
     assert_eq!(server.uploads(), 0);

@@ -337,7 +337,7 @@ fn a_run_from_bucket_to_bucket_is_replayed_from_its_receipt_there() {
     assert_eq!(server.objects("lake"), before);
     assert_eq!(server.uploads(), 0);
     // A bucket's etag tells that an object was written anew, whatever its size.
-    server.put("landing", "sales/sales.csv", &SALES.replace("1001", "1901"));
+    server.put("landing", "sales/sales.csv", SALES.replace("1001", "1901"));
     let ended = project.sluice(&["run", "--replay", receipt]);
     assert_eq!(ended.code, Some(3), "{}", ended.err);
     assert!(ended.err.contains("was written since"), "{}", ended.err);

@@ -37,10 +37,10 @@ use self::error::from_datafusion;
 use self::memory::{GuestMemory, PeakPool};
 use self::quarantine::Kind;
 use self::scan::{Masked, Shared, Table};
+pub(crate) use self::transform::origins;
 use self::transform::{
     BoundStep, Guests, StepKeeping, TransformNode, TransformPlanner, Tries, rerun,
 };
-pub(crate) use self::transform::origins;
 pub use self::transform::{Facts, Keeper, RejectedRow};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;

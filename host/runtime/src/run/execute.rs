@@ -146,7 +146,7 @@ impl Execution {
     /// Everything that can fail for a reason known beforehand fails before the first row is read; and
     /// whatever fails leaves nothing behind.
     pub(super) async fn run(self) -> Result<Summary> {
-        self.told(async |run| match run.work().await? {
+        self.told(async |run| match Box::pin(run.work()).await? {
             Work::Done(staging, written) => Box::pin(run.commit(staging, *written)).await,
             Work::Nothing(summary) => Ok(*summary),
         })
@@ -234,7 +234,7 @@ impl Execution {
     fn place(&self) -> Result<Place> {
         let uri = &self.application.output.uri;
         if self.replay.is_some() {
-            return Ok(Place::scratch(uri));
+            return Ok(self.stores.scratch(uri));
         }
         let place = self.stores.open_output(uri)?;
         self.may_write()?;

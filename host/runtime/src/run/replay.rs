@@ -115,7 +115,7 @@ impl Execution {
     async fn replay(self) -> Result<Replayed> {
         self.told(async |run| {
             run.note_circumstances()?;
-            match run.work().await? {
+            match Box::pin(run.work()).await? {
                 Work::Done(staging, written) => run.compare_files(&staging, &written).await,
                 Work::Nothing(..) => Err(Error::internal("a replay found something")),
             }

@@ -11,23 +11,25 @@ use object_store::{
 
 use super::dataset::Shelves;
 use super::layer::{Layer, Layered};
-use super::stores::Place;
+use super::stores::{Place, Stores};
 use crate::spec::Uri;
 
 /// Bytes of a part, which is dropped as soon as it is whole.
 const PART_BYTES: usize = 1 << 20;
 
-impl Place {
+impl Stores {
     /// A place where files can be written, and never read: they take no memory. Messages call it `uri`.
     #[must_use]
-    pub fn scratch(uri: &Uri) -> Self {
-        Self {
+    pub fn scratch(&self, uri: &Uri) -> Place {
+        Place {
             store: Arc::new(Layered::with(InMemory::new(), Forgetful)),
             shelves: Shelves::default(),
             path: Path::default(),
             key: "scratch".to_owned(),
             uri: uri.clone(),
             part_bytes: PART_BYTES,
+            uploads: None,
+            stores: self.clone(),
         }
     }
 }
