@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::accessed::Access;
 use crate::error::{Error, Result};
 use crate::spec::{Origin, SchemaColumn, clip};
-use crate::storage::DataFile;
+use crate::storage::{DataFile, ObjectMeta};
 
 /// What this program writes, and the only one that it reads.
 const FORMAT: u32 = 1;
@@ -103,6 +103,27 @@ pub struct InputFile {
     pub etag: Option<String>,
     /// When it was written, in UTC.
     pub modified: String,
+}
+
+impl InputFile {
+    /// What is known of an object.
+    pub(super) fn of(object: &ObjectMeta) -> Self {
+        Self {
+            path: object.location.to_string(),
+            bytes: object.size,
+            etag: object.e_tag.clone(),
+            modified: time(object.last_modified),
+        }
+    }
+
+    /// Whether an object has the same content, as far as its store tells: not each listing has etags.
+    pub(super) fn is_same(&self, object: &ObjectMeta) -> bool {
+        let now = Self::of(object);
+        match (&self.etag, &now.etag) {
+            (Some(then), Some(now)) => then == now,
+            _ => self.modified == now.modified,
+        }
+    }
 }
 
 /// A step, as it was.

@@ -38,13 +38,7 @@ pub(super) fn input(input: &Input, files: &Files, masked: Vec<String>) -> InputR
 }
 
 fn listed(files: &Files) -> Vec<InputFile> {
-    let objects = files.objects.iter().map(|object| InputFile {
-        path: object.location.to_string(),
-        bytes: object.size,
-        etag: object.e_tag.clone(),
-        modified: time(object.last_modified),
-    });
-    objects.collect()
+    files.objects.iter().map(InputFile::of).collect()
 }
 
 /// What a receipt says of a step before it has done anything.

@@ -147,15 +147,13 @@ impl Execution {
             .map(|object| (object.location.to_string(), object))
             .collect();
         let mut wrong = Vec::new();
-        for InputFile {
-            path, bytes, etag, ..
-        } in &read.files
-        {
+        for file in &read.files {
+            let InputFile { path, bytes, .. } = file;
             let Some(object) = now.remove(path) else {
                 wrong.push(format!("`{path}` is gone"));
                 continue;
             };
-            let same = *etag == object.e_tag;
+            let same = file.is_same(&object);
             if object.size != *bytes {
                 wrong.push(format!(
                     "`{path}` had {bytes} bytes, and has {}",
