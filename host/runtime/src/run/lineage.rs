@@ -1,5 +1,7 @@
 //! Receipts as events of `OpenLineage`, <https://openlineage.io/spec/2-0-2/OpenLineage.json>.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use uuid::{Builder, Uuid};
 
@@ -25,8 +27,10 @@ impl Receipt {
     /// Fails where the receipt's time or URIs make no sense.
     pub fn open_lineage(&self, namespace: &str) -> Result<Value> {
         let started = chrono::DateTime::<chrono::Utc>::from(self.started()?);
-        let millis = (self.seconds.clamp(0.0, 1e12) * 1000.0) as i64;
-        let ended = started + chrono::TimeDelta::milliseconds(millis);
+        // A receipt may have been changed to a time that nobody can add to.
+        let lasted = Duration::try_from_secs_f64(self.seconds).unwrap_or_default();
+        let lasted = chrono::TimeDelta::from_std(lasted).unwrap_or_default();
+        let ended = started.checked_add_signed(lasted).unwrap_or(started);
         let inputs = self.inputs.iter().map(input).collect::<Result<Vec<_>>>()?;
         Ok(json!({
             "eventType": "COMPLETE",

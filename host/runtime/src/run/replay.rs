@@ -18,6 +18,9 @@ use crate::storage::{DataFile, Staging};
 /// Differences that an error tells; the others are counted.
 const TOLD_MAX: usize = 10;
 
+/// More threads than any run has.
+const THREADS_MAX: usize = 512;
+
 /// A run that made the same files again, byte by byte.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Replayed {
@@ -99,6 +102,10 @@ pub async fn replay(
         threads: receipt.threads,
         ..options
     };
+    if !(1..=THREADS_MAX).contains(&options.threads) {
+        let message = format!("a run of {} threads cannot be replayed", options.threads);
+        return Err(Error::input(message));
+    }
     let execution = Execution::new(application, options)?;
     Box::pin(execution.of(receipt).replay()).await
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::open::{files_of, read_file};
-use super::receipt::{Provenance, RECEIPT_BYTES_MAX, Receipt, receipt_file};
+use super::receipt::{Provenance, RECEIPT_BYTES_MAX, Receipt, is_run, receipt_file};
 use crate::engine::{Files, provenance};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::policy::Guard;
@@ -116,7 +116,9 @@ async fn beside(
     provenance: Option<&Provenance>,
 ) -> Result<Option<(Receipt, String)>> {
     let run = match provenance {
-        Some(provenance) => provenance.run.as_str(),
+        Some(provenance) if is_run(&provenance.run) => provenance.run.as_str(),
+        // It would lead elsewhere.
+        Some(_) => return Ok(None),
         None => match run_of(name) {
             Some(run) => run,
             None => return Ok(None),
