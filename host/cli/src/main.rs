@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod backfill;
 mod dataset;
 mod head;
 mod interrupt;
@@ -43,6 +44,7 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Task {
     Run(run::Arguments),
+    Backfill(backfill::Arguments),
     Head(head::Arguments),
     Schema(schema::Arguments),
     Whence(whence::Arguments),
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
 fn run(task: Task, json: bool) -> report::Outcome {
     match task {
         Task::Run(arguments) => run::run(&arguments, json),
+        Task::Backfill(arguments) => backfill::backfill(&arguments, json),
         Task::Head(arguments) => head::head(&arguments, json),
         Task::Schema(arguments) => schema::schema(&arguments, json),
         Task::Whence(arguments) => whence::whence(&arguments, json),

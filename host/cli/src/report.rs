@@ -146,23 +146,26 @@ fn human_text(error: &Error) -> String {
     lines.join("\n")
 }
 
-fn machine_text(error: &Error, logs: &[LogLine]) -> String {
+/// A failure as JSON.
+pub(crate) fn machine(error: &Error) -> serde_json::Value {
     let facts: serde_json::Map<String, serde_json::Value> = error
         .facts()
         .iter()
         .map(|(name, value)| ((*name).to_owned(), json!(value)))
         .collect();
-    let mut text = json!({
-        "error": {
-            "kind": error.kind().as_str(),
-            "exit_code": error.kind().exit_code(),
-            "transient": error.is_transient(),
-            "message": error.to_string(),
-            "causes": causes(error),
-            "hints": error.hints(),
-            "facts": facts,
-        }
-    });
+    json!({
+        "kind": error.kind().as_str(),
+        "exit_code": error.kind().exit_code(),
+        "transient": error.is_transient(),
+        "message": error.to_string(),
+        "causes": causes(error),
+        "hints": error.hints(),
+        "facts": facts,
+    })
+}
+
+fn machine_text(error: &Error, logs: &[LogLine]) -> String {
+    let mut text = json!({ "error": machine(error) });
     if let (Some(text), false) = (text.as_object_mut(), logs.is_empty()) {
         text.insert("logs".to_owned(), json!(logs));
     }

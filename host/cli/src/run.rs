@@ -96,7 +96,7 @@ const RUN_ID_MAX: usize = 64;
 /// More threads than any machine has cores only cost memory.
 const THREADS_MAX: usize = 512;
 
-fn threads(text: &str) -> std::result::Result<usize, String> {
+pub(crate) fn threads(text: &str) -> std::result::Result<usize, String> {
     match text.parse() {
         Ok(threads) if threads <= THREADS_MAX => Ok(threads),
         _ => Err(format!(
@@ -261,6 +261,7 @@ fn execute_watched<T>(
         sandbox,
         started: SystemTime::now(),
         threads: arguments.threads,
+        unless_committed: false,
         explain: arguments.explain,
         profile,
         keeper: keeper.map(|folder| Arc::new(folder) as Arc<dyn Keeper>),

@@ -110,8 +110,8 @@ fn figures(summary: &Summary, text: &mut String) -> std::fmt::Result {
         printable(&summary.application),
         summary.run_id
     )?;
-    if summary.skipped {
-        return skipped(summary, text);
+    if let Some(why) = &summary.skipped_because {
+        return writeln!(text, "  skipped: {why}");
     }
     incremental(summary, text)?;
     writeln!(
@@ -181,23 +181,6 @@ fn incremental(summary: &Summary, text: &mut String) -> std::fmt::Result {
     match &found.anew {
         Some(why) => writeln!(text, "  anew    all of it: {}", printable(why)),
         None => Ok(()),
-    }
-}
-
-fn skipped(summary: &Summary, text: &mut String) -> std::fmt::Result {
-    match summary.version {
-        Some(version) if summary.incremental.is_some() => writeln!(
-            text,
-            "  skipped: the input is as it was for version {version}"
-        ),
-        Some(version) => writeln!(
-            text,
-            "  skipped: this run committed version {version} before"
-        ),
-        None => writeln!(
-            text,
-            "  skipped: the output is there, and `mode = \"ignore\"` leaves it as it is"
-        ),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::servers::{SECRET, Server};
 /// small.
 fn lines(orders: &[u64]) -> String {
     let lines = orders.iter().map(|order| {
-        let amount = if order % 10 == 4 { 5.0 } else { 50.5 };
+        let amount = if order % 10 == 4 { 5.5 } else { 50.5 };
         format!("{order},C001,{amount},APAC\n")
     });
     format!(
@@ -172,8 +172,8 @@ fn whatever_decides_about_rows_makes_all_of_them_anew() {
     application(&project, step, rule);
     assert_eq!(run(&project, &[]), all("the rules on the output changed"));
     assert_eq!(run(&project, &[]), (2, 0, 0, String::new()));
-    // A number that is none makes the column a text.
-    project.write("in/2.csv", lines(&[24]).replace("24,", "x,"));
+    // A number with a fraction makes the column one of such.
+    project.write("in/2.csv", lines(&[24]).replace("24,", "24.5,"));
     assert_eq!(
         run(&project, &[]).3,
         "the schema of input `sales` changed".to_owned()

@@ -14,6 +14,7 @@
 
 mod access;
 mod authoring;
+mod backfill;
 mod bad_rows;
 mod beside;
 mod changes;

@@ -199,6 +199,9 @@ impl Execution {
         if self.application.output.mode == Mode::Incremental {
             return Box::pin(self.prepare_increment()).await;
         }
+        if let Some(done) = self.done_before().await? {
+            return Ok(done);
+        }
         let (logical, _) = self.plan(None).await?;
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         let checks = self.checks(&plan).await?;
@@ -208,11 +211,21 @@ impl Execution {
                 checks,
                 staging: Arc::from(staging),
             },
-            Beginning::Committed(past) => {
-                Prepared::nothing(self.nothing_done(&plan, Some(past.version)))
-            }
-            Beginning::Ignored => Prepared::nothing(self.nothing_done(&plan, None)),
+            other => Prepared::nothing(self.nothing_done(Some(&plan), &other)),
         })
+    }
+
+    /// That a run of this name committed, where that is to be looked for before anything else.
+    async fn done_before(&self) -> Result<Option<Prepared>> {
+        if !self.options.unless_committed {
+            return Ok(None);
+        }
+        let output = &self.application.output;
+        let looking = || format!("look for the run in the output `{}`", output.uri);
+        let place = self.stores.open_output(&output.uri).with_context(looking)?;
+        let found = Staging::committed(&place, &self.options.run_id).await;
+        let found = found.with_context(looking)?;
+        Ok(found.map(|found| Prepared::nothing(self.nothing_done(None, &found))))
     }
 
     /// Opens the output for the run.

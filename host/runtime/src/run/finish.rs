@@ -9,7 +9,7 @@ use super::summary::{BadRowsSummary, FileSummary, StepSummary, Summary};
 use crate::engine::{Planned, WrittenFile};
 use crate::error::{Error, Result, ResultExt};
 use crate::spec::SchemaColumn;
-use crate::storage::{Committed, FinishedFile, Staging};
+use crate::storage::{Beginning, Committed, FinishedFile, Manifest, Staging};
 
 impl Execution {
     pub(super) async fn commit(self, staging: Arc<Staging>, written: Written) -> Result<Summary> {
@@ -54,7 +54,7 @@ impl Execution {
             quarantine,
             receipt: Some(receipt_file(&self.options.run_id)),
             checks: written.checks,
-            ..self.summary(files, rows_out, &written.plan)
+            ..self.summary(files, rows_out, Some(&written.plan))
         })
     }
 
@@ -75,10 +75,30 @@ impl Execution {
     }
 
     /// What is told where the output has all that the run would write, or is to stay as it is.
-    pub(super) fn nothing_done(&self, plan: &Planned, version: Option<u64>) -> Summary {
+    pub(super) fn nothing_done(&self, plan: Option<&Planned>, why: &Beginning) -> Summary {
+        let (version, why) = match why {
+            Beginning::Committed(Some(past)) => {
+                let version = past.version;
+                (
+                    Some(version),
+                    format!("this run committed version {version} before"),
+                )
+            }
+            Beginning::Committed(None) => (None, "this run committed before".to_owned()),
+            Beginning::Ignored => {
+                let why = "the output is there, and `mode = \"ignore\"` leaves it as it is";
+                (None, why.to_owned())
+            }
+            Beginning::Ready(staging) => {
+                let version = staging.base().map_or(0, Manifest::version);
+                let why = format!("the input is as it was for version {version}");
+                (Some(version), why)
+            }
+        };
         Summary {
             version,
             skipped: true,
+            skipped_because: Some(why),
             ..self.summary(Vec::new(), 0, plan)
         }
     }
@@ -100,8 +120,9 @@ impl Execution {
         committed.with_context(|| format!("commit the output `{}`", self.application.output.uri))
     }
 
-    fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: &Planned) -> Summary {
-        let mut steps: Vec<StepSummary> = plan.steps().into_iter().map(StepSummary::from).collect();
+    fn summary(&self, files: Vec<FileSummary>, rows_out: u64, plan: Option<&Planned>) -> Summary {
+        let steps = plan.map(Planned::steps).unwrap_or_default().into_iter();
+        let mut steps: Vec<StepSummary> = steps.map(StepSummary::from).collect();
         let logs = self.options.progress.logs();
         for row in steps.iter_mut().flat_map(|step| &mut step.rejected) {
             row.reason = logs.clean(&row.reason).into_owned();
@@ -111,8 +132,9 @@ impl Execution {
             application: self.application.name.clone(),
             version: None,
             skipped: false,
+            skipped_because: None,
             incremental: self.incremental(),
-            rows_in: plan.rows_read(),
+            rows_in: plan.map_or(0, Planned::rows_read),
             rows_out,
             rows_rejected: steps.iter().map(|step| step.rows_rejected).sum(),
             rows_failed: steps.iter().map(|step| step.rows_failed).sum(),
@@ -133,7 +155,7 @@ impl Execution {
             files,
             checks: Vec::new(),
             logs: self.options.progress.take_logs(),
-            explain: self.options.explain.then(|| plan.explain()),
+            explain: plan.filter(|_| self.options.explain).map(Planned::explain),
         }
     }
 

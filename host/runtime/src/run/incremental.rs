@@ -22,7 +22,7 @@ use super::open::named_files_of;
 use crate::engine::{Checks, ColumnMask, Files, Later, Planned, Unit, WrittenFile};
 use crate::error::{Error, Result, ResultExt as _};
 use crate::spec::{Input, InputFormat, SchemaColumn};
-use crate::storage::{Beginning, FinishedFile, Manifest, ObjectMeta, Staging};
+use crate::storage::{Beginning, FinishedFile, ObjectMeta, Staging};
 
 /// Input of a unit: enough that a file of the output is worth it, and little enough to be made anew for one change.
 const UNIT_BYTES_MAX: u64 = 64 << 20;
@@ -51,7 +51,7 @@ pub struct IncrementalSummary {
 }
 
 /// What the version before tells of the input.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Before {
     bookmark: Option<Bookmark>,
     /// Why there is none.
@@ -169,17 +169,13 @@ impl Before {
 impl Execution {
     /// As [`prepare`](Self::prepare) does in other modes; of the input, only what has changed is read.
     pub(super) async fn prepare_increment(&self) -> Result<Prepared> {
-        let past = match self.begin().await? {
-            Beginning::Ready(staging) => return self.prepare_staged(*staging).await,
-            Beginning::Committed(past) => Some(past.version),
-            Beginning::Ignored => None,
-        };
-        let (logical, _) = self.plan(Some(&Before::default())).await?;
-        let plan = self.engine.plan(&logical).await.context("plan the run")?;
-        Ok(Prepared::nothing(self.nothing_done(&plan, past)))
+        match self.begin().await? {
+            Beginning::Ready(staging) => self.prepare_staged(staging).await,
+            other => Ok(Prepared::nothing(self.nothing_done(None, &other))),
+        }
     }
 
-    async fn prepare_staged(&self, staging: Staging) -> Result<Prepared> {
+    async fn prepare_staged(&self, staging: Box<Staging>) -> Result<Prepared> {
         let before = self.before(&staging).await;
         let before = before.context("read what the version before tells of the input");
         let increment = match before {
@@ -192,13 +188,13 @@ impl Execution {
                 checks,
                 staging: Arc::new(match replaced {
                     Some(files) => staging.replacing(files),
-                    None => staging,
+                    None => *staging,
                 }),
             }),
             Ok((plan, None)) => {
-                let version = staging.base().map(Manifest::version);
                 drop(staging.abort().await);
-                Ok(Prepared::nothing(self.nothing_done(&plan, version)))
+                let why = Beginning::Ready(staging);
+                Ok(Prepared::nothing(self.nothing_done(Some(&plan), &why)))
             }
             Err(error) => {
                 drop(staging.abort().await);

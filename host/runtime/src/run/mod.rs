@@ -90,6 +90,9 @@ pub struct Options {
     pub started: SystemTime,
     /// Threads for guests and partitions; zero takes one per core.
     pub threads: usize,
+    /// Whether it is looked, before anything else, for a commit to the output by a run of this name. That is looked for
+    /// in any case, but once the run is planned, which needs its input.
+    pub unless_committed: bool,
     /// Whether the summary carries the executed plan with its metrics.
     pub explain: bool,
     /// Where the guests are sampled to, if they are; all that was sampled stays in it where the run fails.
@@ -117,6 +120,7 @@ impl Options {
             sandbox,
             started: SystemTime::now(),
             threads: 0,
+            unless_committed: false,
             explain: false,
             profile: None,
             keeper: None,

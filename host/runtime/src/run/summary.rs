@@ -17,6 +17,9 @@ pub struct Summary {
     pub version: Option<u64>,
     /// Whether nothing was done, as the output has all of it or is to stay as it is.
     pub skipped: bool,
+    /// Why, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped_because: Option<String>,
     /// What became of the input, where the output has `mode = "incremental"`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub incremental: Option<IncrementalSummary>,

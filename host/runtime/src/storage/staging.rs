@@ -68,8 +68,8 @@ pub struct Intent {
 pub enum Beginning {
     /// It can be written.
     Ready(Box<Staging>),
-    /// The run committed before.
-    Committed(Past),
+    /// The run committed before, as this version where that is remembered.
+    Committed(Option<Past>),
     /// Something is there, and the run wants to do nothing then.
     Ignored,
 }
@@ -105,10 +105,9 @@ impl Staging {
         let log = Log::new(place, true);
         let (base, entries) = log.last().await?;
         if let Some(base) = &base {
-            if let Some(past) = base.of_run(&intent.run) {
-                let past = past.clone();
+            if let Some(committed) = committed(base, &intent.run) {
                 settle(&log, base, &entries).await?;
-                return Ok(Beginning::Committed(past));
+                return Ok(committed);
             }
             if intent.mode.takes_existing() {
                 settle(&log, base, &entries).await.map_err(|error| {
@@ -136,6 +135,24 @@ impl Staging {
         }
         staging.record().await?;
         Ok(Beginning::Ready(Box::new(staging)))
+    }
+
+    /// Whether a run committed before; what an earlier commit left undone is done then.
+    ///
+    /// # Errors
+    ///
+    /// Fails if storage does.
+    pub async fn committed(place: &Place, run: &str) -> Result<Option<Beginning>> {
+        let log = Log::new(place, true);
+        let (base, entries) = log.last().await?;
+        let Some((base, committed)) = base.and_then(|base| {
+            let committed = committed(&base, run)?;
+            Some((base, committed))
+        }) else {
+            return Ok(None);
+        };
+        settle(&log, &base, &entries).await?;
+        Ok(Some(committed))
     }
 
     /// The same, whose files take the place of those that are named alone: it merges them, or made anew what they hold.
@@ -377,6 +394,13 @@ fn is_of_run(name: &str, run: &str) -> bool {
         && extension.is_some_and(|extension| {
             EXTENSIONS.contains(&extension.trim_end_matches(".gz").trim_end_matches(".zst"))
         })
+}
+
+/// What a version tells of a run that committed it, or one before it.
+fn committed(base: &Manifest, run: &str) -> Option<Beginning> {
+    let past = base.of_run(run);
+    let known = past.is_some() || base.has_file_of(run);
+    known.then(|| Beginning::Committed(past.cloned()))
 }
 
 /// Whether a name below the output is one that a run, or Spark, gives: a data file or a marker, in the

@@ -28,7 +28,7 @@ pub(super) enum Types {
 /// A file has two columns of one name, or two files have a column of one name with types that do not
 /// agree; the message names the files.
 pub(super) fn schemas(files: &[Found], types: Types) -> Result<SchemaRef> {
-    let mut merged: Vec<(FieldRef, &str)> = Vec::new();
+    let mut merged: Vec<(FieldRef, &str, usize)> = Vec::new();
     let mut places: HashMap<&str, usize> = HashMap::new();
     for file in files {
         super::refuse_duplicates(&file.schema).map_err(|error| {
@@ -41,9 +41,10 @@ pub(super) fn schemas(files: &[Found], types: Types) -> Result<SchemaRef> {
             match place.and_then(|place| merged.get_mut(place)) {
                 None => {
                     places.insert(field.name(), merged.len());
-                    merged.push((Arc::clone(field), &file.name));
+                    merged.push((Arc::clone(field), &file.name, 1));
                 }
-                Some((known, first)) => {
+                Some((known, first, found)) => {
+                    *found += 1;
                     *known = Arc::new(
                         union(known, field, types)
                             .ok_or_else(|| disagree((known, first), (field, &file.name)))?,
@@ -52,7 +53,14 @@ pub(super) fn schemas(files: &[Found], types: Types) -> Result<SchemaRef> {
             }
         }
     }
-    let fields: Vec<_> = merged.into_iter().map(|(field, _)| field).collect();
+    let fields = merged.into_iter().map(|(field, _, found)| {
+        // Rows of a file that lacks the column have none of its values.
+        if found == files.len() || field.is_nullable() {
+            return field;
+        }
+        Arc::new(field.as_ref().clone().with_nullable(true))
+    });
+    let fields: Vec<_> = fields.collect();
     Ok(Arc::new(Schema::new(fields)))
 }
 

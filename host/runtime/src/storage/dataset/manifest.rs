@@ -275,6 +275,12 @@ impl Manifest {
         self.history.iter().rev().find(|past| past.run == run)
     }
 
+    /// Whether one of its files is of a run, by its name: that is so for longer than its version is remembered.
+    pub(in crate::storage) fn has_file_of(&self, run: &str) -> bool {
+        let mut names = self.files.iter().map(|file| file.path.as_str());
+        names.any(|name| is_of(name, run))
+    }
+
     /// Its files by their names.
     pub(in crate::storage) fn names(&self) -> BTreeSet<&str> {
         self.files.iter().map(|file| file.path.as_str()).collect()
@@ -357,6 +363,29 @@ impl Manifest {
     }
 }
 
+/// How the names of files end that hold the name of a run.
+const ENDS: [&str; 7] = [
+    ".parquet", ".csv", ".csv.gz", ".csv.zst", ".ndjson", ".arrow", ".json",
+];
+
+/// Whether a file's name is `part-`, two numbers and the name of a run, or beside the data that name alone, and no more
+/// than an end. No other run has such files, as none of these ends is another and more.
+fn is_of(path: &str, run: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let part = || {
+        let (first, rest) = name.strip_prefix("part-")?.split_once('-')?;
+        let (second, rest) = rest.split_once('-')?;
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        (is_number(first) && is_number(second)).then_some(rest)
+    };
+    let beside = path.starts_with(FOLDER).then_some(name);
+    let mut names = part().into_iter().chain(beside);
+    names.any(|name| {
+        name.strip_prefix(run)
+            .is_some_and(|end| ENDS.contains(&end))
+    })
+}
+
 /// A file may be data, or told beside it; what the log itself consists of is none.
 fn check_name(name: &str) -> Result<(), String> {
     let mut parts = name.split('/');
@@ -381,4 +410,26 @@ pub fn kept(path: &str) -> String {
 /// Where attempts have what they have written so far.
 pub(in crate::storage) fn staging() -> String {
     format!("{FOLDER}/staging")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of;
+
+    #[test]
+    fn files_are_known_by_the_name_of_their_run_and_by_no_part_of_it() {
+        for path in [
+            "part-00000-000-r.1.parquet",
+            "day=1/part-00012-345-r.1.csv.gz",
+            "_sluice/quarantine/part-00000-000-r.1.parquet",
+            "_sluice/bookmark/r.1.json",
+        ] {
+            assert!(is_of(path, "r.1"), "{path}");
+            for other in ["r", "r.1.", "1", "r.1.csv", "0-r.1", "000-r.1", ""] {
+                assert!(!is_of(path, other), "{path} of {other}");
+            }
+        }
+        assert!(!is_of("r.1.json", "r.1"));
+        assert!(!is_of("part-x-000-r.1.parquet", "r.1"));
+    }
 }

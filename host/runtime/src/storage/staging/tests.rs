@@ -243,7 +243,7 @@ async fn a_run_commits_once_whatever_is_tried_in_its_name() {
     assert_eq!(again.version.version, committed.version.version);
     let intent = intent(Mode::Append, "r1");
     let third = Staging::begin(&place, intent).await.unwrap();
-    assert!(matches!(third, Beginning::Committed(past) if past.version == 1));
+    assert!(matches!(third, Beginning::Committed(Some(past)) if past.version == 1));
     assert_eq!(
         files(&dir.path().join("out")),
         set(&["_SUCCESS", "part-0.csv"])
@@ -669,4 +669,78 @@ async fn a_file_of_an_earlier_run_of_the_same_name_is_never_replaced_by_its_name
         assert_eq!(found, "theirs");
         assert!(!dir.path().join("out/_sluice/staging").exists());
     }
+}
+
+#[tokio::test]
+async fn a_run_whose_version_is_forgotten_is_known_by_its_files() {
+    let dir = TempDir::new().unwrap();
+    let place = output(dir.path());
+    let first = begin(&place, Mode::Append, "first").await;
+    let file = stage(&first, "part-00000-000-first.csv", "one").await;
+    first.commit(vec![file], Vec::new()).await.unwrap();
+    for number in 0..=100 {
+        let name = format!("part-{number:05}-000-other-{number}.csv");
+        run(&place, Mode::Append, &name).await.unwrap();
+    }
+    for look in [true, false] {
+        let found = if look {
+            Staging::committed(&place, "first").await.unwrap().unwrap()
+        } else {
+            Staging::begin(&place, intent(Mode::Append, "first"))
+                .await
+                .unwrap()
+        };
+        assert!(matches!(found, Beginning::Committed(None)), "{found:?}");
+    }
+    assert!(Staging::committed(&place, "other").await.unwrap().is_none());
+    let late = "part-00100-000-other-100.csv";
+    let found = Staging::committed(&place, late).await.unwrap();
+    assert!(matches!(found, Some(Beginning::Committed(Some(past))) if past.version == 102));
+}
+
+#[tokio::test]
+async fn an_incremental_run_replaces_what_it_names_and_nothing_that_came_meanwhile() {
+    let dir = TempDir::new().unwrap();
+    let place = output(dir.path());
+    let first = begin(&place, Mode::Incremental, "first").await;
+    let files = [
+        stage(&first, "part-0-first.csv", "one").await,
+        stage(&first, "part-1-first.csv", "two").await,
+        stage(&first, "_sluice/bookmark/first.json", "{}").await,
+    ];
+    first.commit(files.into(), Vec::new()).await.unwrap();
+
+    let second = begin(&place, Mode::Incremental, "second").await;
+    let late = begin(&place, Mode::Incremental, "late").await;
+    let names = ["part-1-first.csv", "_sluice/bookmark/first.json"];
+    let known = second.base().unwrap().names();
+    assert!(names.iter().all(|name| known.contains(name)), "{known:?}");
+    let bookmark = second.read(names[1], 2).await.unwrap();
+    assert_eq!(bookmark.as_deref(), Some(&b"{}"[..]));
+    assert!(second.read(names[1], 1).await.is_err());
+    assert!(
+        second
+            .read("_sluice/bookmark/none.json", 1)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    let file = stage(&second, "part-0-second.csv", "three").await;
+    let second = second.replacing(names.map(str::to_owned).into());
+    second.commit(vec![file], Vec::new()).await.unwrap();
+    let file = stage(&late, "part-0-late.csv", "late").await;
+    let error = late
+        .replacing(BTreeSet::new())
+        .commit(vec![file], Vec::new())
+        .await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Conflict);
+    let left = set(&["_SUCCESS", "part-0-first.csv", "part-0-second.csv"]);
+    assert_eq!(files_of(&dir.path().join("out")), left);
+}
+
+/// The files of data that are left, with the marker.
+fn files_of(dir: &FsPath) -> BTreeSet<String> {
+    let mut left = files(dir);
+    left.retain(|name| !name.starts_with("_sluice/"));
+    left
 }
