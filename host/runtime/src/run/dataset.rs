@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::first_rows;
 use super::open::origin;
 use crate::engine::{Engine, Files, Sink, WrittenFile};
-use crate::error::{Error, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::Limits;
 use crate::policy::{Action, Guard, Need, Resource};
 use crate::spec::{
@@ -161,7 +161,7 @@ impl Dataset {
     ///
     /// As [`rollback`].
     pub async fn roll_back(&self, to: Option<u64>, run: &str) -> Result<Past> {
-        rollback(&self.place, to, run).await
+        rollback(&self.place, to, run).await.map_err(unnamed)
     }
 
     /// Does what a process left undone.
@@ -170,7 +170,7 @@ impl Dataset {
     ///
     /// As [`repair`].
     pub async fn repair(&self, all: bool) -> Result<Repaired> {
-        repair(&self.place, all).await
+        repair(&self.place, all).await.map_err(unnamed)
     }
 
     /// Merges Parquet files that are smaller than half of `target_bytes`, folder by folder. The rows of a folder keep
@@ -200,7 +200,8 @@ impl Dataset {
             keep_versions: 1,
             time: Limits::default().wall_time,
         };
-        let Beginning::Ready(staging) = Staging::begin(&self.place, intent).await? else {
+        let beginning = Staging::begin(&self.place, intent).await;
+        let Beginning::Ready(staging) = beginning.map_err(unnamed)? else {
             return Err(Error::input(format!(
                 "a run named `{run}` committed before"
             )));
@@ -229,6 +230,16 @@ impl Dataset {
             merged,
             into,
         })
+    }
+}
+
+/// A refusal as whoever named too little is told it: no statement of a policy would help.
+fn unnamed(error: Error) -> Error {
+    match error.hints() {
+        [.., last] if error.kind() == ErrorKind::Policy => {
+            Error::new(ErrorKind::Policy, error.to_string()).hint(last.clone())
+        }
+        _ => error,
     }
 }
 

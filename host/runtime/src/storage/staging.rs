@@ -125,11 +125,12 @@ impl Staging {
             uploads: Mutex::default(),
             side: None,
         };
-        staging.refuse_namesake()?;
+        let base = staging.base.iter().flat_map(|base| &base.files);
+        staging.refuse_namesakes(base)?;
         match staging.intent.mode {
             Mode::ErrorIfExists => staging.refuse_existing().await?,
             Mode::Ignore if staging.existing().await?.is_some() => return Ok(Beginning::Ignored),
-            Mode::Overwrite => drop(staging.listed().await?),
+            Mode::Overwrite => staging.refuse_namesakes(&staging.listed().await?)?,
             Mode::Append | Mode::OverwritePartitions | Mode::Ignore => {}
         }
         staging.record().await?;
@@ -249,12 +250,11 @@ impl Staging {
 
     /// Refuses to write files that would take the place of those of an earlier run of the same name, which the log has
     /// forgotten.
-    fn refuse_namesake(&self) -> Result<()> {
-        let files = self.base.iter().flat_map(|base| &base.files);
-        let mut files = files.filter(|_| self.intent.mode.takes_existing());
+    fn refuse_namesakes<'a>(&self, files: impl IntoIterator<Item = &'a DataFile>) -> Result<()> {
+        let mut files = files.into_iter();
         match files.find(|file| is_of_run(&file.path, &self.intent.run)) {
-            Some(file) => Err(self.namesake(&file.path)),
-            None => Ok(()),
+            Some(file) if self.intent.mode.takes_existing() => Err(self.namesake(&file.path)),
+            _ => Ok(()),
         }
     }
 
