@@ -125,8 +125,8 @@ impl Staging {
             uploads: Mutex::default(),
             side: None,
         };
-        let base = staging.base.iter().flat_map(|base| &base.files);
-        staging.refuse_namesakes(base)?;
+        let base = staging.base.as_ref();
+        staging.refuse_namesakes(base.map_or(&[], |base| &base.files))?;
         match staging.intent.mode {
             Mode::ErrorIfExists => staging.refuse_existing().await?,
             Mode::Ignore if staging.existing().await?.is_some() => return Ok(Beginning::Ignored),
@@ -250,9 +250,11 @@ impl Staging {
 
     /// Refuses to write files that would take the place of those of an earlier run of the same name, which the log has
     /// forgotten.
-    fn refuse_namesakes<'a>(&self, files: impl IntoIterator<Item = &'a DataFile>) -> Result<()> {
-        let mut files = files.into_iter();
-        match files.find(|file| is_of_run(&file.path, &self.intent.run)) {
+    fn refuse_namesakes(&self, files: &[DataFile]) -> Result<()> {
+        let namesake = files
+            .iter()
+            .find(|file| is_of_run(&file.path, &self.intent.run));
+        match namesake {
             Some(file) if self.intent.mode.takes_existing() => Err(self.namesake(&file.path)),
             _ => Ok(()),
         }
