@@ -103,7 +103,7 @@ fn what_is_beside_is_completed_by_who_named_it() {
     assert!(at.is_some());
     let others = beside(&server);
     let repaired = project.sluice(&["dataset", "repair", OUT]);
-    assert_eq!(repaired.code, Some(6), "{}", repaired.err);
+    assert_eq!(repaired.code, Some(8), "{}", repaired.err);
     insta::assert_snapshot!("what_is_beside_is_not_named", project.told(&repaired));
     assert_eq!(beside(&server), others);
     // The same application does it before it does anything else.

@@ -37,6 +37,34 @@ fn project(params: &str, more: &str) -> Project {
     project
 }
 
+/// What the commit will do is asked for before a row is read, by all names that it will write.
+#[test]
+fn a_run_whose_commit_would_be_denied_does_no_work() {
+    for (action, name) in [
+        ("object:create", "out/_sluice/log/*"),
+        ("object:create", "out/_sluice/receipts/*"),
+        ("object:create", "out/_SUCCESS"),
+        ("object:create", "out/part-*"),
+    ] {
+        let project = Project::lab();
+        let folder = project.path("");
+        let resource = format!("file://{}{name}", folder.display());
+        project.write("policy.toml", denying(action, &resource));
+        let arguments = ["--policy", "policy.toml"];
+        let told = project.refusal(&arguments);
+        assert!(told.contains("prepare the output"), "{name}: {told}");
+        assert!(!project.path("out").exists(), "{name}");
+        let checked = project.sluice(&["policy", "check", "app.toml", "--policy", "policy.toml"]);
+        assert_eq!(
+            checked.code,
+            Some(8),
+            "{name}: {}{}",
+            checked.out,
+            checked.err
+        );
+    }
+}
+
 /// Gives the secret a value, as programs that rotate secrets do: in one step.
 fn keep(project: &Project, value: &str) {
     project.write("token.new", value);

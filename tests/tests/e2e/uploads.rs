@@ -52,13 +52,16 @@ pub(crate) async fn amend(
         let prefix = of("prefix").unwrap_or_default();
         let after = of("key-marker").zip(of("upload-id-marker"));
         return Ok(HttpResponse::new(Body::from(page(
-            folder, path, &prefix, after,
+            folder,
+            path,
+            &prefix,
+            after.as_ref(),
         ))));
     }
     Ok(answer)
 }
 
-fn page(folder: &Path, bucket: &str, prefix: &str, after: Option<(String, String)>) -> String {
+fn page(folder: &Path, bucket: &str, prefix: &str, after: Option<&(String, String)>) -> String {
     let mut uploads = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let file = entry.file_name().into_string().unwrap();
@@ -74,11 +77,7 @@ fn page(folder: &Path, bucket: &str, prefix: &str, after: Option<(String, String
         }
     }
     uploads.sort();
-    uploads.retain(|(key, id, _)| {
-        after
-            .as_ref()
-            .is_none_or(|after| (key, id) > (&after.0, &after.1))
-    });
+    uploads.retain(|(key, id, _)| after.is_none_or(|after| (key, id) > (&after.0, &after.1)));
     let is_truncated = uploads.len() > PAGE;
     uploads.truncate(PAGE);
     let mut text = format!("<ListMultipartUploadsResult><IsTruncated>{is_truncated}</IsTruncated>");

@@ -11,7 +11,7 @@ use super::first_rows;
 use super::incremental::bookmark_of;
 use super::open::origin;
 use crate::engine::{Engine, Files, Sink, WrittenFile};
-use crate::error::{Error, Result, ResultExt};
+use crate::error::{Error, ErrorKind, Result, ResultExt};
 use crate::limits::Limits;
 use crate::policy::{Action, Guard, Need, Resource};
 use crate::spec::{
@@ -162,7 +162,7 @@ impl Dataset {
     ///
     /// As [`rollback`].
     pub async fn roll_back(&self, to: Option<u64>, run: &str) -> Result<Past> {
-        rollback(&self.place, to, run).await
+        rollback(&self.place, to, run).await.map_err(unnamed)
     }
 
     /// Does what a process left undone.
@@ -171,7 +171,7 @@ impl Dataset {
     ///
     /// As [`repair`].
     pub async fn repair(&self, all: bool) -> Result<Repaired> {
-        repair(&self.place, all).await
+        repair(&self.place, all).await.map_err(unnamed)
     }
 
     /// Merges Parquet files that are smaller than half of `target_bytes`, folder by folder. The rows of a folder keep
@@ -209,7 +209,8 @@ impl Dataset {
             keep_versions: 1,
             time: Limits::default().wall_time,
         };
-        let Beginning::Ready(staging) = Staging::begin(&self.place, intent).await? else {
+        let beginning = Staging::begin(&self.place, intent).await;
+        let Beginning::Ready(staging) = beginning.map_err(unnamed)? else {
             return Err(Error::input(format!(
                 "a run named `{run}` committed before"
             )));
@@ -238,6 +239,16 @@ impl Dataset {
             merged,
             into,
         })
+    }
+}
+
+/// A refusal as whoever named too little is told it: no statement of a policy would help.
+fn unnamed(error: Error) -> Error {
+    match error.hints() {
+        [.., last] if error.kind() == ErrorKind::Policy => {
+            Error::new(ErrorKind::Policy, error.to_string()).hint(last.clone())
+        }
+        _ => error,
     }
 }
 

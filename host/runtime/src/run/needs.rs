@@ -2,7 +2,6 @@
 
 use super::contract::scorecard_file;
 use super::incremental::bookmark_file;
-use super::receipt::receipt_file;
 use crate::engine::Quarantine;
 use crate::error::Result;
 use crate::policy::{Action, Context, Need, Resource};
@@ -90,7 +89,6 @@ pub(super) fn named(
     if output.mode == Mode::Incremental {
         names.push((create, bookmark_file(run)));
     }
-    names.push((create, receipt_file(run)));
     let beside = names_beside(run, output.uri.scheme());
     names.extend(beside.into_iter().map(|name| (create, name)));
     if output.mode.takes_existing() {

@@ -28,7 +28,9 @@ pub use file::{FinishedFile, StagedFile};
 pub use side::{Begun, SideObjects};
 
 use self::slot::Slot;
-use super::dataset::{DataFile, FOLDER, Log, Manifest, Past, settle, staged_as, staging, sweep};
+use super::dataset::{
+    DataFile, FOLDER, Log, Manifest, Past, is_of, settle, staged_as, staging, sweep,
+};
 use super::failure::storage_error;
 use super::listing::{below, is_hidden};
 use super::retry::Retrier;
@@ -42,9 +44,6 @@ const FILES_MAX: usize = 100_000;
 
 /// Objects that an overwrite may replace.
 const REPLACED_MAX: usize = 1_000_000;
-
-/// What formats are called by at the end of a file's name.
-const EXTENSIONS: [&str; 4] = ["parquet", "csv", "ndjson", "arrow"];
 
 /// Names of markers, and how they begin where each run has its own: what Spark writes.
 const MARKERS: [&str; 3] = ["_SUCCESS", "_metadata", "_common_metadata"];
@@ -126,11 +125,12 @@ impl Staging {
             uploads: Mutex::default(),
             side: None,
         };
-        staging.refuse_namesake()?;
         match staging.intent.mode {
             Mode::ErrorIfExists => staging.refuse_existing().await?,
             Mode::Ignore if staging.existing().await?.is_some() => return Ok(Beginning::Ignored),
-            Mode::Overwrite | Mode::Incremental => drop(staging.listed().await?),
+            Mode::Overwrite | Mode::Incremental => {
+                staging.refuse_namesakes(&staging.listed().await?)?;
+            }
             Mode::Append | Mode::OverwritePartitions | Mode::Ignore => {}
         }
         staging.record().await?;
@@ -308,12 +308,13 @@ impl Staging {
 
     /// Refuses to write files that would take the place of those of an earlier run of the same name, which the log has
     /// forgotten.
-    fn refuse_namesake(&self) -> Result<()> {
-        let files = self.base.iter().flat_map(|base| &base.files);
-        let mut files = files.filter(|_| self.intent.mode.takes_existing());
-        match files.find(|file| is_of_run(&file.path, &self.intent.run)) {
-            Some(file) => Err(self.namesake(&file.path)),
-            None => Ok(()),
+    fn refuse_namesakes(&self, files: &[DataFile]) -> Result<()> {
+        let namesake = files
+            .iter()
+            .find(|file| is_of(&file.path, &self.intent.run));
+        match namesake {
+            Some(file) if self.intent.mode.takes_existing() => Err(self.namesake(&file.path)),
+            _ => Ok(()),
         }
     }
 
@@ -376,24 +377,6 @@ impl Staging {
         }
         Ok(listed)
     }
-}
-
-/// Whether a file's name is `part-`, two numbers, the name of a run, and an extension.
-fn is_of_run(name: &str, run: &str) -> bool {
-    let file = name.rsplit('/').next().unwrap_or_default();
-    let rest = file.strip_prefix("part-").unwrap_or_default();
-    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
-    let mut parts = rest.splitn(3, '-');
-    let numbered = parts.next().is_some_and(is_number) && parts.next().is_some_and(is_number);
-    let extension = parts
-        .next()
-        .and_then(|rest| rest.strip_prefix(run))
-        .and_then(|rest| rest.strip_prefix('.'));
-    // A run may have a dot in its name, and so another's may go on with one.
-    numbered
-        && extension.is_some_and(|extension| {
-            EXTENSIONS.contains(&extension.trim_end_matches(".gz").trim_end_matches(".zst"))
-        })
 }
 
 /// What a version tells of a run that committed it, or one before it.

@@ -9,7 +9,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use std::sync::Arc;
 
 use super::bounds::{Bounds, is_ordered};
-use super::keys::is_hashable;
+use super::keys::{Seeds, is_hashable};
 use super::known::{Bound, Known};
 use super::newest::Newest;
 use super::seen::Seen;
@@ -25,6 +25,8 @@ pub(super) struct Compiler<'a> {
     pub(super) keys_max: u64,
     pub(super) started: SystemTime,
     pub(super) problems: &'a Problems,
+    /// What texts are hashed with, by all rules, so that a text has one number.
+    pub(super) seeds: &'a Seeds,
 }
 
 impl Compiler<'_> {
@@ -73,7 +75,7 @@ impl Compiler<'_> {
             RuleKind::Regex(_) => self.mistyped(rule, 0, Some(first), "patterns are for texts"),
             RuleKind::AcceptedValues(values) => self.accepted(rule, values, first, bound())?,
             RuleKind::References { field, .. } => {
-                self.references(rule, field, referred, (first, bound()))?
+                self.references(rule, field, referred, (first, bound()))
             }
             RuleKind::RowCount { min, max } => Some(Test::RowCount(*min, *max)),
             RuleKind::Freshness(age) => match Newest::new(first, *age, self.started) {
@@ -143,7 +145,7 @@ impl Compiler<'_> {
         let Some(values) = values.into_iter().collect::<Option<Vec<_>>>() else {
             return Ok(None);
         };
-        let mut known = Known::none(bound)?;
+        let mut known = Known::none(bound, self.seeds);
         values.iter().try_for_each(|value| known.learn(value))?;
         Ok(Some(Test::Known(known)))
     }
@@ -154,11 +156,9 @@ impl Compiler<'_> {
         field: &Written,
         referred: Option<&Field>,
         (ty, bound): (&DataType, Bound),
-    ) -> Result<Option<Test>> {
-        let Some(referred) = referred else {
-            // Told where the other data were opened.
-            return Ok(None);
-        };
+    ) -> Option<Test> {
+        // Where there is none, that was told where the other data were opened.
+        let referred = referred?;
         let other = plain(referred.data_type());
         if ty.is_nested() || !is_hashable(ty) || !is_comparable(ty, other) {
             let column = rule
@@ -174,9 +174,9 @@ impl Compiler<'_> {
             );
             let hint = "texts are compared with texts, integers with integers, and others with their own type";
             self.problems.add_with_hint(&field.span, message, hint);
-            return Ok(None);
+            return None;
         }
-        Ok(Some(Test::Known(Known::none(bound)?)))
+        Some(Test::Known(Known::none(bound, self.seeds)))
     }
 
     /// The value of a column of a type that is written somewhere, alone in its array.
@@ -192,7 +192,7 @@ impl Compiler<'_> {
 }
 
 /// The type of a column's values.
-fn plain(ty: &DataType) -> &DataType {
+pub(super) fn plain(ty: &DataType) -> &DataType {
     match ty {
         DataType::Dictionary(_, values) => plain(values),
         _ => ty,

@@ -7,20 +7,14 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use regex::Regex;
 
 use super::keys::{Keys, Seeds, Spreading, nulls};
-use super::texts;
 use crate::engine::error::from_datafusion;
 use crate::error::{Error, Result};
-
-/// Texts that a partition remembers to be right, each where its own bits say: of a column with fewer different ones,
-/// nearly each is looked at once. They take 64 KiB, which stay in a core's cache.
-const REMEMBERED: usize = 1 << REMEMBERED_BITS;
-const REMEMBERED_BITS: u32 = 12;
 
 /// What a value has to be.
 #[derive(Debug)]
 pub(super) enum Known {
     /// A text with the pattern in it.
-    Pattern(Regex, Seeds),
+    Pattern(Regex),
     /// One of some values.
     Values(KeySet, Bound),
 }
@@ -61,21 +55,20 @@ pub(super) struct KeySet {
 
 impl Known {
     /// No values yet.
-    pub(super) fn none(bound: Bound) -> Result<Self> {
-        let seeds = Seeds::random()?;
+    pub(super) fn none(bound: Bound, seeds: &Seeds) -> Self {
         let keys = KeySet {
             words: HashSet::with_hasher(seeds.spreading()),
             hashes: HashSet::with_hasher(seeds.spreading()),
-            seeds,
+            seeds: seeds.clone(),
         };
-        Ok(Self::Values(keys, bound))
+        Self::Values(keys, bound)
     }
 
     pub(super) fn pattern(pattern: &str) -> Result<Self> {
         let pattern = Regex::new(pattern).map_err(|cause| {
             Error::internal("compile a pattern that was compiled before").source(cause)
         })?;
-        Ok(Self::Pattern(pattern, Seeds::random()?))
+        Ok(Self::Pattern(pattern))
     }
 
     /// Adds the values of a column, but for nulls.
@@ -93,25 +86,21 @@ impl Known {
         bound.charge(count as u64, set.bytes() - before)
     }
 
-    /// The rows of a column that are not known; those with a null may be among them.
-    pub(super) fn unknown(&self, column: &ArrayRef, memo: &mut Memo) -> Result<Vec<usize>> {
+    /// The rows of a column of other values than texts that are not known; those with a null may be among them.
+    pub(super) fn unknown(&self, column: &ArrayRef) -> Result<Vec<usize>> {
         match self {
-            Self::Pattern(pattern, seeds) => {
-                // Threads that look with the same one wait for each other.
-                let pattern = memo.pattern.get_or_insert_with(|| pattern.clone());
-                let is_found = |row, _| pattern.is_match(texts::text(column, row));
-                Ok(wrong(&mut memo.right, column, seeds, is_found))
-            }
-            Self::Values(set, _) if texts::is_text(column.data_type()) => {
-                let is_known = |_, number| set.hashes.contains(&number);
-                Ok(wrong(&mut memo.right, column, &set.seeds, is_known))
-            }
+            Self::Pattern(_) => Err(Error::internal("a pattern is for texts")),
             Self::Values(set, _) => set.unknown(column),
         }
     }
 }
 
 impl KeySet {
+    /// Whether it has the text of this number.
+    pub(super) fn has_text(&self, number: u128) -> bool {
+        self.hashes.contains(&number)
+    }
+
     fn learn(&mut self, column: &ArrayRef) -> Result<()> {
         let nulls = nulls(std::slice::from_ref(column));
         let is_key = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
@@ -150,37 +139,4 @@ impl KeySet {
         self.words.capacity() * size_of::<(u64, u8)>()
             + self.hashes.capacity() * size_of::<(u128, u8)>()
     }
-}
-
-/// What a partition remembers of texts.
-#[derive(Debug, Default)]
-pub(super) struct Memo {
-    /// Numbers of texts that are right.
-    right: Vec<u128>,
-    pattern: Option<Regex>,
-}
-
-/// No text has it for its number.
-const NONE: u128 = u128::MAX;
-
-/// The rows whose text `is_right` does not accept, asked as seldom as can be.
-fn wrong(
-    right: &mut Vec<u128>,
-    column: &ArrayRef,
-    seeds: &Seeds,
-    is_right: impl Fn(usize, u128) -> bool,
-) -> Vec<usize> {
-    right.resize(REMEMBERED, NONE);
-    let spreading = seeds.spreading();
-    let mut wrong = Vec::new();
-    let hash = |text: &str| seeds.text(text);
-    texts::each(column, hash, |row, number| {
-        let slot = spreading.hash(number) >> (u64::BITS - REMEMBERED_BITS);
-        match right.get_mut(slot as usize) {
-            Some(slot) if *slot == number => {}
-            Some(slot) if is_right(row, number) => *slot = number,
-            _ => wrong.push(row),
-        }
-    });
-    wrong
 }

@@ -12,6 +12,7 @@ mod sample;
 mod scorecard;
 mod seen;
 mod texts;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -27,9 +28,11 @@ use std::sync::Arc;
 
 use self::bounds::Bounds;
 use self::compile::Compiler;
-use self::known::{Known, Memo};
+use self::keys::Seeds;
+use self::known::Known;
 use self::newest::{Found, Newest};
 use self::seen::Seen;
+use self::together::{Together, Verdicts};
 use crate::error::{Error, Result};
 use crate::spec::{Allowance, Problems, Rule, Rules, Severity};
 
@@ -81,6 +84,9 @@ impl Checked {
 #[derive(Debug)]
 pub(crate) struct Checks {
     list: Vec<Check>,
+    /// Rules on a column of texts, by the column.
+    together: Vec<Together>,
+    seeds: Seeds,
     ended: Mutex<Vec<(usize, Vec<Tally>)>>,
 }
 
@@ -94,6 +100,8 @@ struct Check {
     allow: Allowance,
     columns: Vec<usize>,
     test: Test,
+    /// Whether it is looked at together with others on its column.
+    is_of_texts: bool,
 }
 
 /// What is looked at.
@@ -116,7 +124,6 @@ struct Tally {
     /// Keys that came again, in an order that does not depend on the rows'.
     again: BTreeMap<u64, Value>,
     newest: Option<Found>,
-    memo: Memo,
 }
 
 impl Checks {
@@ -130,11 +137,13 @@ impl Checks {
         problems: &Problems,
     ) -> Result<Self> {
         let (started, keys_max, pool) = context;
+        let seeds = Seeds::random()?;
         let compiler = Compiler {
             schema,
             keys_max,
             started,
             problems,
+            seeds: &seeds,
         };
         let mut list = Vec::with_capacity(rules.list().len());
         for (at, rule) in rules.list().iter().enumerate() {
@@ -143,7 +152,9 @@ impl Checks {
             list.extend(compiler.check(rule, referred.get(&at), &memory)?);
         }
         Ok(Self {
+            together: Together::all(&mut list, schema),
             list,
+            seeds,
             ended: Mutex::default(),
         })
     }
@@ -159,9 +170,11 @@ impl Checks {
     /// Begins a partition.
     pub(super) fn partition(&self) -> Partition<'_> {
         let tallies = self.list.iter().map(|_| Tally::default()).collect();
+        let together = self.together.iter();
         Partition {
             checks: self,
             tallies,
+            verdicts: together.map(|_| Verdicts::default()).collect(),
         }
     }
 
@@ -185,14 +198,20 @@ impl Checks {
 pub(super) struct Partition<'a> {
     checks: &'a Checks,
     tallies: Vec<Tally>,
+    verdicts: Vec<Verdicts>,
 }
 
 impl Partition<'_> {
     /// Looks at the next rows.
     pub(super) fn look(&mut self, batch: &RecordBatch) -> Result<()> {
-        let both = self.checks.list.iter().zip(&mut self.tallies);
-        both.into_iter()
-            .try_for_each(|(check, tally)| check.look(batch, tally))
+        let alone = self.checks.list.iter().zip(&mut self.tallies);
+        let mut alone = alone.filter(|(check, _)| !check.is_of_texts);
+        alone.try_for_each(|(check, tally)| check.look(batch, tally))?;
+        let together = self.checks.together.iter().zip(&mut self.verdicts);
+        for (together, verdicts) in together {
+            together.look(batch, self.checks, verdicts, &mut self.tallies);
+        }
+        Ok(())
     }
 
     /// Hands over what was found in the partition of this number.
@@ -213,6 +232,7 @@ impl Check {
             allow: rule.allow,
             columns,
             test,
+            is_of_texts: false,
         }
     }
 
@@ -252,7 +272,7 @@ impl Check {
                 return Ok(());
             }
             Test::Range(bounds) => bounds.outside(first)?,
-            Test::Known(known) => known.unknown(first, &mut tally.memo)?,
+            Test::Known(known) => known.unknown(first)?,
             Test::RowCount(..) => return Ok(()),
         };
         tally.checked += values as u64;

@@ -7,7 +7,7 @@ use arrow::array::{
     Int64Array, ListArray, NullArray, RecordBatch, StringArray, StringViewArray, StructArray,
     TimestampMillisecondArray,
 };
-use arrow::datatypes::{Field, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
 use datafusion::execution::memory_pool::{MemoryPool, UnboundedMemoryPool};
 use proptest::prelude::*;
 use serde_json::json;
@@ -468,5 +468,53 @@ proptest! {
         }
         let cut = found(&compile(&rules, &schema, 1_000).unwrap(), &partitions).unwrap();
         prop_assert_eq!(serde_json::to_value(&cut).unwrap(), serde_json::to_value(&uncut).unwrap());
+    }
+}
+
+/// However many different texts there are, and however often each comes, none is taken for another.
+#[test]
+fn texts_that_are_right_are_remembered_and_no_others() {
+    const ROWS: usize = 4096;
+    for different in [3, 5_000, 400_000] {
+        let checks = compile(
+            &rules(&[
+                "{ kind = \"regex\", column = \"t\", pattern = \"^a\" }",
+                "{ kind = \"range\", column = \"t\", min = \"a\", max = \"a9\" }",
+                "{ kind = \"not-null\", column = \"t\" }",
+            ])
+            .unwrap(),
+            &Schema::new(vec![Field::new("t", DataType::Utf8, true)]),
+            1,
+        )
+        .unwrap();
+        // One in 1000 breaks the first rule, of whatever comes before and again, and each that ends with 5 the second.
+        let text = |at: usize| match at {
+            at if at % 1000 == 999 => None,
+            at if at % 1000 == 7 => Some(format!("A-{}", at % different)),
+            at if at % 1000 == 8 => Some(format!("az-{}", at % different)),
+            at => Some(format!("a-{}", at * 31 % different)),
+        };
+        let batches: Vec<_> = (0..300)
+            .map(|batch| {
+                let texts: StringArray = (batch * ROWS..(batch + 1) * ROWS).map(text).collect();
+                let schema = Schema::new(vec![Field::new("t", DataType::Utf8, true)]);
+                RecordBatch::try_new(Arc::new(schema), vec![Arc::new(texts)]).unwrap()
+            })
+            .collect();
+        let count = |is: fn(usize) -> bool| (0..300 * ROWS).filter(|at| is(*at)).count() as u64;
+        let (upper, beyond) = (count(|at| at % 1000 == 7), count(|at| at % 1000 == 8));
+        let nulls = count(|at| at % 1000 == 999);
+        let found = found(&checks, &[batches]).unwrap();
+        let found: Vec<_> = found
+            .iter()
+            .map(|found| (found.checked, found.violations))
+            .collect();
+        let values = (300 * ROWS) as u64 - nulls;
+        let expected = [
+            (values, upper),
+            (values, upper + beyond),
+            ((300 * ROWS) as u64, nulls),
+        ];
+        assert_eq!(found, expected, "{different}");
     }
 }

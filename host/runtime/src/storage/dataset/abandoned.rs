@@ -36,6 +36,8 @@ pub(super) async fn give_up(log: &Log, over: &[ObjectMeta], live: &[ObjectMeta])
         return given_up;
     };
     let Ok(mut listed) = uploads.list(&log.place.path).await else {
+        // The next time, it may be otherwise.
+        given_up.needed = over.iter().map(|record| record.location.clone()).collect();
         return given_up;
     };
     let first_live = live.iter().map(begun).min();

@@ -364,13 +364,21 @@ impl Manifest {
 }
 
 /// How the names of files end that hold the name of a run.
-const ENDS: [&str; 7] = [
-    ".parquet", ".csv", ".csv.gz", ".csv.zst", ".ndjson", ".arrow", ".json",
+const ENDS: [&str; 9] = [
+    ".parquet",
+    ".csv",
+    ".csv.gz",
+    ".csv.zst",
+    ".ndjson",
+    ".ndjson.gz",
+    ".ndjson.zst",
+    ".arrow",
+    ".json",
 ];
 
 /// Whether a file's name is `part-`, two numbers and the name of a run, or beside the data that name alone, and no more
 /// than an end. No other run has such files, as none of these ends is another and more.
-fn is_of(path: &str, run: &str) -> bool {
+pub(in crate::storage) fn is_of(path: &str, run: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let part = || {
         let (first, rest) = name.strip_prefix("part-")?.split_once('-')?;

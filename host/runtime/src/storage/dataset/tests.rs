@@ -45,6 +45,22 @@ fn names_that_no_file_of_a_dataset_has_are_refused() {
     read(&GOOD.replace("part-9.parquet", "_sluice/quarantine/part-0.parquet")).unwrap();
 }
 
+/// Whether it may be written or deleted is decided when it is; but it is below its folder.
+#[test]
+fn an_object_beside_a_dataset_is_below_its_folder() {
+    let beside = |path: &str| {
+        let beside = format!(
+            "\"beside\": [{{\"folder\": \"s3://b/side/\", \"path\": \"{path}\"}}], \"history\""
+        );
+        read(&GOOD.replace("\"history\"", &beside))
+    };
+    beside("a/b.csv").unwrap();
+    for path in ["", "/", "../x", "a/../../x", "/etc/passwd", "a//b", "a/"] {
+        let told = beside(path).unwrap_err();
+        assert!(told.contains("is no name of an object"), "{path}: {told}");
+    }
+}
+
 #[test]
 fn what_is_no_manifest_is_told() {
     for (text, why) in [

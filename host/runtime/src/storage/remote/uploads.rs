@@ -23,6 +23,9 @@ const PAGE_BYTES_MAX: usize = 8 << 20;
 /// What nobody uses is signed for no longer.
 const SIGNED_FOR: Duration = Duration::from_secs(1);
 
+/// What servers answer who do not know a request.
+const NOT_IMPLEMENTED: u16 = 501;
+
 /// Lists the uploads of one bucket.
 #[derive(Clone)]
 pub(in crate::storage) struct Uploads {
@@ -67,11 +70,12 @@ impl Uploads {
         }
     }
 
-    /// The uploads below a folder, as many as a few pages hold.
+    /// The uploads below a folder, as many as a few pages hold; none where the server lists none, or not to us: not all
+    /// that speak S3's protocol do.
     ///
     /// # Errors
     ///
-    /// Fails where the server does not answer, or not in these words: not all that speak S3's protocol list uploads.
+    /// Fails where the server does not answer, or not in these words.
     pub(in crate::storage) async fn list(&self, folder: &Path) -> Result<Vec<Upload>> {
         let prefix = match folder.as_ref() {
             "" => String::new(),
@@ -124,8 +128,12 @@ impl Uploads {
         AwsAuthorizer::new(&credential, "s3", &self.region).authorize(&mut request, None);
         let client = ReqwestConnector::default().connect(&self.options)?;
         let answer = client.execute(request).await.map_err(other)?;
-        if !answer.status().is_success() {
-            return Err(unclear(answer.status().as_str()));
+        let status = answer.status();
+        if status.is_client_error() || status.as_u16() == NOT_IMPLEMENTED {
+            return Ok(Page::default());
+        }
+        if !status.is_success() {
+            return Err(unclear(status.as_str()));
         }
         let mut bytes = Vec::new();
         let mut body = answer.into_body().bytes_stream();

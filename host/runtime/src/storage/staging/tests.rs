@@ -649,6 +649,24 @@ async fn read_all(place: &Place) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
+/// Before any work is done, where it can be known.
+#[tokio::test]
+async fn a_run_whose_name_an_earlier_one_had_is_refused_at_once() {
+    for (file, run, is_refused) in [
+        ("part-00000-000-daily.csv", "daily", true),
+        ("day=1/part-00003-012-daily.csv.gz", "daily", true),
+        ("part-00000-000-daily.csv", "other", false),
+        ("part-00000-000-not-daily.csv", "daily", false),
+        ("part-00000-000-daily.2.csv", "daily", false),
+    ] {
+        let dir = TempDir::new().unwrap();
+        let place = output(dir.path());
+        write(dir.path(), &format!("out/{file}"), "theirs");
+        let begun = Staging::begin(&place, intent(Mode::Overwrite, run)).await;
+        assert_eq!(begun.is_err(), is_refused, "{file} {run}");
+    }
+}
+
 /// A file that takes the name of another would be moved away with it.
 #[tokio::test]
 async fn a_file_of_an_earlier_run_of_the_same_name_is_never_replaced_by_its_namesake() {
