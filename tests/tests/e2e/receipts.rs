@@ -378,7 +378,11 @@ fn a_receipt_tells_the_least_that_policies_have_to_allow() {
 fn an_incremental_run_is_replayed_with_what_it_processed() {
     let project = Project::lab();
     project.write("in/a.csv", SALES);
-    project.application("uri = \"in/\"\nformat = \"csv\"", "", "mode = \"incremental\"");
+    project.application(
+        "uri = \"in/\"\nformat = \"csv\"",
+        "",
+        "mode = \"incremental\"",
+    );
     project.run(&["--run-id", "r-0"]);
     project.write("in/b.csv", SALES);
     project.run(&["--run-id", "r-1"]);
