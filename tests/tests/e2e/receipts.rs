@@ -31,6 +31,10 @@ fn printed(project: &Project, ended: &Ended) -> String {
     let text = ended
         .out
         .replace(&*project.path("").to_string_lossy(), "[PROJECT]/");
+    let text = text.replace(
+        concat!("sluice ", env!("CARGO_PKG_VERSION")),
+        "sluice [VERSION]",
+    );
     let words = text.split_inclusive(char::is_whitespace).map(|word| {
         let bare = word.trim_end();
         let rest = &word[bare.len()..];
@@ -85,7 +89,7 @@ fn a_receipt_tells_what_was_read_by_what_and_what_it_became() {
     }
     let read = json!({
         "action": "object:get",
-        "resource": project.path("sales.csv").to_string_lossy(),
+        "resource": format!("file://{}", project.path("sales.csv").display()),
         "allowed": true,
     });
     let accessed = told["accessed"].as_array().unwrap();
@@ -163,11 +167,15 @@ fn files_that_came_since_are_not_read_and_those_that_changed_are_told() {
 }
 
 fn without_sizes(text: &str) -> String {
-    let is_number = |word: &str| word.parse::<u64>().is_ok_and(|n| n > 100);
-    let words = text
-        .split(' ')
-        .map(|word| if is_number(word) { "[N]" } else { word });
-    words.collect::<Vec<_>>().join(" ")
+    let words = text.split_inclusive(char::is_whitespace).map(|word| {
+        let is_size = word.trim_end().parse::<u64>().is_ok_and(|size| size > 100);
+        if is_size {
+            word.replace(word.trim_end(), "[N]")
+        } else {
+            word.to_owned()
+        }
+    });
+    words.collect()
 }
 
 #[test]
