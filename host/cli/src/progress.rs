@@ -33,8 +33,12 @@ pub(crate) async fn draw(progress: Arc<Progress>) {
             progress.rows_in.load(Relaxed),
             progress.rows_out.load(Relaxed),
         );
+        let retries = match progress.retries.load(Relaxed) {
+            0 => String::new(),
+            count => format!(", {} retries", HumanCount(count)),
+        };
         bar.0.set_message(format!(
-            "{} rows in, {} out",
+            "{} rows in, {} out{retries}",
             HumanCount(read),
             HumanCount(written)
         ));

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::array::Int64Array;
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
@@ -37,7 +38,7 @@ fn application(project: &Project, step: &str, rest: &str) {
     );
 }
 
-const KEEP: [&str; 3] = ["--quiet", "--keep-failing", "kept"];
+const KEEP: [&str; 5] = ["--quiet", "--run-id", "first", "--keep-failing", "kept"];
 
 /// The files that were kept, in order.
 fn kept(project: &Project) -> Vec<String> {
@@ -343,6 +344,14 @@ fn a_file_that_lies_is_refused() {
             ended.err
         );
     }
+}
+
+#[test]
+fn a_file_with_other_rows_than_it_says_is_refused() {
+    let project = project("trap");
+    let (file, _) = failed(&project, 6);
+    let (schema, batches) = content(&project, &file);
+    let metadata = schema.metadata();
     write(
         &project,
         metadata.clone(),
@@ -351,6 +360,17 @@ fn a_file_that_lies_is_refused() {
     let ended = replay(&project, "changed.arrow", &[]);
     assert_eq!(ended.code, Some(3));
     assert!(ended.err.contains("more than one batch"), "{}", ended.err);
+    let field = Field::new("word", DataType::Int64, true);
+    let numbers = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let number = RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![numbers]).unwrap();
+    write(&project, metadata.clone(), &[number]);
+    let ended = replay(&project, "changed.arrow", &[]);
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(
+        ended.err.contains("is kept in another type"),
+        "{}",
+        ended.err
+    );
     // Other columns than the plugin was bound to.
     let schema = batches[0].schema();
     let other = schema.fields().iter().map(|field| {

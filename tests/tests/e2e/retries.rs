@@ -329,13 +329,12 @@ fn what_does_not_pass_is_not_done_again() {
     // A transform that fails is asked once, also where it says that the reason may pass.
     for (word, code) in [("fault", 5), ("transient", 5), ("trap", 6)] {
         let served = server(word);
-        let parts = fail(&served, |verb| verb == Verb::Part, |_| Fate::Served);
-        let project = project(&served, "fail");
-        let ended = project.try_run(&[&RUN[..], &["--keep-failing", "kept"]].concat());
-        assert_eq!(ended.code, Some(code), "{}", ended.err);
-        let kept = project.names().into_iter();
-        assert_eq!(kept.filter(|name| name.ends_with(".arrow")).count(), 1);
-        assert!(!ended.err.contains("attempt "), "{}", ended.err);
-        assert_eq!(parts.load(Ordering::SeqCst), 0);
+        let reads = fail(&served, is_read, |_| Fate::Served);
+        let told = failure(&project(&served, "fail"), &[], code);
+        assert_eq!(told["error"]["transient"], word == "transient");
+        assert!(told["error"]["facts"]["attempts"].is_null(), "{told}");
+        assert!(reads.load(Ordering::SeqCst) < FILES, "{word}: {told}");
+        let said = told["logs"].as_array().map_or(0, Vec::len);
+        assert_eq!(said, usize::from(word == "trap"), "{told}");
     }
 }

@@ -167,7 +167,13 @@ fn text(failing: &Failing, replayed: &ReplayedBatch, shown: &[RecordBatch]) -> R
         return Ok(printable(&text));
     }
     outcome(failing, replayed, &mut text);
-    Ok(printable(&text) + &head::table(shown)?)
+    let has_columns = shown.iter().any(|batch| batch.num_columns() > 0);
+    let table = if has_columns {
+        head::table(shown)?
+    } else {
+        String::new()
+    };
+    Ok(printable(&text) + &table)
 }
 
 /// What came of a batch over which the transform did not fail.

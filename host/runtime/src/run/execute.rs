@@ -437,7 +437,10 @@ fn clean(options: &Options) -> Clean {
 
 fn retries(application: &Application, options: &Options) -> Arc<Retries> {
     let progress = Arc::clone(&options.progress);
-    let tell = move |message: &str| progress.warn("storage", message);
+    let tell = move |message: &str| {
+        progress.retries.fetch_add(1, Ordering::Relaxed);
+        progress.warn("storage", message);
+    };
     Retries::new(&application.limits, &options.run_id, tell)
 }
 

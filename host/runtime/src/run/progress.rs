@@ -17,6 +17,8 @@ pub struct Progress {
     pub rows_in: AtomicU64,
     /// Rows handed to the output so far.
     pub rows_out: AtomicU64,
+    /// How often something was done again so far, as storage failed.
+    pub retries: AtomicU64,
     cancelled: AtomicBool,
     logs: Logs,
 }

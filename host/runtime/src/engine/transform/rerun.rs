@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{Field, Schema};
 use arrow::record_batch::RecordBatch;
 
 use super::keep::FailedBatch;
@@ -40,6 +40,15 @@ pub(in crate::engine) fn rerun(
             "the plugin reads column `{missing}`, which is not kept: the one that failed did not"
         ))
         .hint("run the application with the new plugin, and keep what fails"));
+    }
+    for name in &reads {
+        let kept = batch.schema_ref().field_with_name(name);
+        let bound = schema.field_with_name(name);
+        if kept.map(Field::data_type).ok() != bound.map(Field::data_type).ok() {
+            return Err(Error::input(format!(
+                "column `{name}` is kept in another type than the step has it in"
+            )));
+        }
     }
     let is_kept = |source: &Source| match source {
         Source::Pass(field) => has(field.name()),
