@@ -329,7 +329,9 @@ fn what_cannot_be_kept_is_refused() {
          [[output.rules]]\nkind = \"row-count\"\nmin = 1",
     );
     project.write("in/1.csv", lines(&[11]));
-    insta::assert_snapshot!("keys_and_rules", project.refusal(&[]));
+    insta::assert_snapshot!("rules_on_all_rows", project.refusal(&[]));
+    application(&project, "partition_by = [\"region\"]\nclock = \"real\"", "");
+    insta::assert_snapshot!("a_step_that_reaches_out", project.refusal(&[]));
     project.plugin("sessionize");
     let stateful = "plugin = \"sessionize.wasm\"\n\
         params = { user = \"customer_id\", time = \"order_id\", gap_minutes = 30 }";

@@ -353,3 +353,29 @@ fn rows_are_not_left_out_by_a_hashed_column() {
         );
     }
 }
+
+#[test]
+fn what_an_incremental_run_keeps_was_masked_as_it_is_now() {
+    let mut project = project("email", "hash:pepper");
+    let input = "uri = \"data/\"\nformat = \"csv\"";
+    let output = "mode = \"incremental\"\nkeep_versions = 0";
+    application(&project, input, "", output);
+    let hashes = |project: &Project| {
+        let ended = masked(project);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let hashes: BTreeSet<_> = texts(project, "email").into_iter().flatten().collect();
+        assert_eq!(hashes.len(), 1, "{hashes:?}");
+        (hashes, ended.out)
+    };
+    let (before, _) = hashes(&project);
+    project.write("data/b.csv", SALES);
+    let (same, told) = hashes(&project);
+    assert!(told.contains("1 files as they were, 1 processed"), "{told}");
+    assert_eq!(same, before);
+    // Another secret makes other hashes, and none of the old ones stays.
+    project.set("PEPPER", "another secret for hashes");
+    let (other, told) = hashes(&project);
+    assert!(told.contains("what policies mask changed"), "{told}");
+    assert_ne!(other, before);
+    masked_well(&project);
+}

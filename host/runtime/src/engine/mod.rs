@@ -93,6 +93,8 @@ impl Engine {
             .with_batch_size(MORSEL_ROWS)
             // Pieces are cut by `scan`, which keeps the order of rows and knows about quotes.
             .with_repartition_file_scans(false)
+            // Nor are rows dealt out below a mask of columns: it would lose their order, and what came of which piece.
+            .with_round_robin_repartition(false)
             .with_collect_statistics(false);
         let session = SessionStateBuilder::new()
             .with_config(config)
