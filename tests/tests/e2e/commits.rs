@@ -135,6 +135,7 @@ fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u
         );
         assert_eq!(listed(&server), current(&server), "{what}");
         if ended.code == Some(0) {
+            eprintln!("{mode}: {at} kills");
             return at;
         }
         assert_eq!(ended.code, None, "{what}: {}", ended.err);
@@ -161,6 +162,12 @@ fn an_append_that_is_killed_is_whole_or_nothing() {
 #[test]
 fn an_overwrite_that_is_killed_is_whole_or_nothing() {
     let requests = kill_at_every_request("overwrite", Some(&LARGE), &ALL);
+    assert!(requests >= 15, "{requests} requests");
+}
+
+#[test]
+fn partitions_that_are_replaced_by_who_is_killed_are_so_wholly_or_not() {
+    let requests = kill_at_every_request("overwrite-partitions", Some(&LARGE), &ALL);
     assert!(requests >= 15, "{requests} requests");
 }
 

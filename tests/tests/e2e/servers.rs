@@ -19,6 +19,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use crate::fates::Spoilt;
+pub(crate) use crate::fates::{Fate, Verb};
 use crate::project::{Project, root};
 
 /// Who may sign requests to [`Server::of_s3`].
@@ -28,19 +30,8 @@ pub(crate) const SECRET: &str = "not-much-of-a-secret";
 /// Who may send requests to [`Server::of_google`].
 pub(crate) const TOKEN: &str = "not-much-of-a-token";
 
-/// What becomes of a request.
-#[derive(Clone, Copy)]
-pub(crate) enum Fate {
-    Served,
-    Refused(u16),
-    /// The connection ends before anything is done.
-    Lost,
-    /// The connection ends when all is done.
-    Unanswered,
-}
-
 /// Decides what becomes of the requests.
-type Judge = Arc<dyn Fn() -> Fate + Send + Sync>;
+type Judge = Arc<dyn Fn(Verb) -> Fate + Send + Sync>;
 
 /// A server of the buckets in a temporary folder.
 pub(crate) struct Server {
@@ -109,8 +100,13 @@ impl Server {
     }
 
     /// Has somebody decide what becomes of the requests, or nobody any more.
-    pub(crate) fn judge(&self, judge: Option<Judge>) {
-        *self.judge.lock().unwrap() = judge;
+    pub(crate) fn judge(&self, judge: Option<Arc<dyn Fn() -> Fate + Send + Sync>>) {
+        *self.judge.lock().unwrap() = judge.map(|judge| Arc::new(move |_| judge()) as Judge);
+    }
+
+    /// As [`judge`](Self::judge), by what is asked for.
+    pub(crate) fn judge_each(&self, judge: impl Fn(Verb) -> Fate + Send + Sync + 'static) {
+        *self.judge.lock().unwrap() = Some(Arc::new(judge));
     }
 
     /// Has the buckets of another.
@@ -129,7 +125,7 @@ impl Server {
     }
 
     /// Makes a bucket with one object.
-    pub(crate) fn put(&self, bucket: &str, key: &str, content: &str) {
+    pub(crate) fn put(&self, bucket: &str, key: &str, content: impl AsRef<[u8]>) {
         let path = self.folder.path().join(bucket).join(key);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
@@ -163,22 +159,26 @@ async fn answer(
     mut request: Request<Incoming>,
     admits: fn(&mut Request<Incoming>) -> bool,
     judge: &Mutex<Option<Judge>>,
-) -> Result<s3s::HttpResponse, Box<dyn Error + Send + Sync>> {
-    let refuse = |status| {
-        let mut refusal = Response::new(s3s::Body::empty());
+) -> Result<Response<Spoilt>, Box<dyn Error + Send + Sync>> {
+    let refuse = |status, body: String| {
+        let mut refusal = Response::new(s3s::Body::from(body));
         *refusal.status_mut() = StatusCode::from_u16(status).unwrap();
-        Ok(refusal)
+        Ok(Fate::Served.spoil(refusal))
     };
     if !admits(&mut request) {
-        return refuse(401);
+        return refuse(401, String::new());
     }
     let judge = judge.lock().unwrap().clone();
-    let fate = judge.map_or(Fate::Served, |judge| judge());
-    if let Fate::Refused(status) = fate {
-        return refuse(status);
-    }
-    if let Fate::Lost = fate {
-        return Err("lost".into());
+    let fate = judge.map_or(Fate::Served, |judge| judge(Verb::of(&request)));
+    match fate {
+        Fate::Refused(status) => return refuse(status, String::new()),
+        Fate::Said(status, code) => {
+            let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+            return refuse(status, body);
+        }
+        Fate::Lost => return Err("lost".into()),
+        Fate::Late(pause) => tokio::time::sleep(pause).await,
+        _ => {}
     }
     // A server ends what it began, whether or not somebody waits for it.
     let service = service.clone();
@@ -187,7 +187,7 @@ async fn answer(
     if let Fate::Unanswered = fate {
         return Err("unanswered".into());
     }
-    Ok(answer?)
+    Ok(fate.spoil(answer?))
 }
 
 /// Says in the words of S3 what a request asks of Google's service; false if it carries no token that is known.

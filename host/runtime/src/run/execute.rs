@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::authority::{guard, policies, told};
 use super::held::Held;
@@ -23,6 +24,13 @@ use crate::storage::{Beginning, Intent, Meter, SideObjects, Staging, Stores, che
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
+
+/// The longest that a run which failed takes to give up what it began: a server may never answer. What is left is hidden,
+/// and removed when its time is over.
+const GIVE_UP_TIME: Duration = Duration::from_secs(30);
+
+/// The same for a run that somebody wants to end.
+const CANCEL_TIME: Duration = Duration::from_millis(1500);
 
 /// A run.
 pub(super) struct Execution {
@@ -91,7 +99,7 @@ impl Execution {
         match Box::pin(self.run_to_end()).await {
             Ok(summary) => Ok(summary),
             Err(error) => {
-                side.abort().await;
+                let _ = timeout(give_up_time(&error), side.abort()).await;
                 // What a transform was denied is most likely why the run failed, whatever the transform made of it.
                 let denials = guard.take_denials().into_iter();
                 let error = denials.fold(error, |error, denial| told(error, &denial));
@@ -117,7 +125,7 @@ impl Execution {
             Ok(written) => written,
             Err(error) => {
                 // The first failure is the one to report; what could not be given up is hidden anyway.
-                drop(staging.abort().await);
+                let _ = timeout(give_up_time(&error), staging.abort()).await;
                 return Err(error);
             }
         };
@@ -312,6 +320,13 @@ pub(super) fn sandbox(options: &Options, limits: &CompileLimits) -> Result<Sandb
             Sandbox::new(config)
         }
         outcome => outcome,
+    }
+}
+
+fn give_up_time(error: &Error) -> Duration {
+    match error.kind() {
+        ErrorKind::Cancelled => CANCEL_TIME,
+        _ => GIVE_UP_TIME,
     }
 }
 

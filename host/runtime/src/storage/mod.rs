@@ -2,7 +2,7 @@
 //!
 //! Everything behind this module is an `ObjectStore`. [`ConfinedStore`] keeps local access inside one folder. Concerns are
 //! layers over a store, one each: `Guarded` asks the policies about every verb, [`Metered`] counts bytes, `Ranges` reads parts of files from servers that send only
-//! whole ones; retries and timeouts are the clients' own, with bounds that are named here. [`Staging`] makes a run's
+//! whole ones, `Steady` takes up what breaks off; retries and timeouts are the clients' own, with bounds that are named here. [`Staging`] makes a run's
 //! files appear only when all of them are complete.
 
 mod confined;
@@ -14,11 +14,13 @@ mod listing;
 mod meter;
 mod objects;
 mod overlap;
+mod pause;
 mod private;
 mod ranged;
 mod read;
 mod remote;
 mod staging;
+mod steady;
 mod stores;
 mod upload;
 

@@ -4,6 +4,7 @@
 )]
 
 mod crash;
+mod simulation;
 
 use std::collections::BTreeSet;
 use std::fs;
