@@ -160,6 +160,7 @@ fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u
         );
         assert_eq!(listed(&server), current(&server), "{what}");
         if ended.code == Some(0) {
+            eprintln!("{mode}: {at} kills");
             return at;
         }
         assert_eq!(ended.code, None, "{what}: {}", ended.err);
@@ -239,6 +240,12 @@ fn an_overwrite_that_is_killed_is_whole_or_nothing() {
 fn an_incremental_run_that_is_killed_is_whole_or_nothing() {
     let after = [1001, 1006, 2001, 2003];
     let requests = kill_at_every_request("incremental", Some(&LARGE), &after);
+    assert!(requests >= 15, "{requests} requests");
+}
+
+#[test]
+fn partitions_that_are_replaced_by_who_is_killed_are_so_wholly_or_not() {
+    let requests = kill_at_every_request("overwrite-partitions", Some(&LARGE), &ALL);
     assert!(requests >= 15, "{requests} requests");
 }
 

@@ -30,6 +30,21 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// All of them.
+    pub(crate) const ALL: [Self; 11] = [
+        Self::Get,
+        Self::GetRange,
+        Self::Head,
+        Self::List,
+        Self::Put,
+        Self::Copy,
+        Self::Create,
+        Self::Part,
+        Self::Complete,
+        Self::Abort,
+        Self::Delete,
+    ];
+
     pub(crate) fn of(request: &Request<Incoming>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let has = |name: &str| {

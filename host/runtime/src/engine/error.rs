@@ -8,6 +8,7 @@ use datafusion::object_store::Error as StoreError;
 use datafusion::parquet::errors::ParquetError;
 
 use crate::error::{Error, ErrorKind};
+use crate::storage::storage_error;
 
 /// Wraps an error so that it survives the way through an execution plan.
 pub(super) fn to_datafusion(error: Error) -> DataFusionError {
@@ -36,6 +37,38 @@ pub(super) fn from_datafusion(error: DataFusionError) -> Error {
             .fact("limit", "memory")
             .hint("raise `memory` under `[limits]`, or run with `--limit-memory 4GiB`"),
         other => Error::internal(other.to_string()),
+    }
+}
+
+/// As [`from_datafusion`]; where the store of the file `name` failed, as that.
+pub(super) fn from_reading(error: DataFusionError, name: &str) -> Error {
+    match refused(error) {
+        Ok(error) => storage_error(name, error),
+        Err(error) => from_datafusion(error),
+    }
+}
+
+/// What a store said to whoever reads files for DataFusion.
+fn refused(error: DataFusionError) -> Result<StoreError, DataFusionError> {
+    match error {
+        DataFusionError::ObjectStore(inner) => Ok(*inner),
+        DataFusionError::Context(_, inner) => refused(*inner),
+        DataFusionError::ParquetError(inner) => match *inner {
+            ParquetError::External(inner) => match inner.downcast::<StoreError>() {
+                Ok(error) => Ok(*error),
+                Err(inner) => Err(ParquetError::External(inner).into()),
+            },
+            // Of metadata, DataFusion keeps what the store said as text.
+            ParquetError::General(text) => match text.split_once("Object Store error: ") {
+                Some((_, said)) => Ok(StoreError::Generic {
+                    store: "Parquet",
+                    source: said.into(),
+                }),
+                None => Err(ParquetError::General(text).into()),
+            },
+            other => Err(other.into()),
+        },
+        other => Err(other),
     }
 }
 

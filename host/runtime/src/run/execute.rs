@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::accessed::Accessed;
 use super::authority::{guard, policies, told};
@@ -31,6 +32,13 @@ use crate::storage::{
 
 /// How often a run looks at its clock and its cancel switch, and tells how far it is.
 const BEAT: Duration = Duration::from_millis(50);
+
+/// The longest that a run which failed takes to give up what it began: a server may never answer. What is left is hidden,
+/// and removed when its time is over.
+const GIVE_UP_TIME: Duration = Duration::from_secs(30);
+
+/// The same for a run that somebody wants to end.
+const CANCEL_TIME: Duration = Duration::from_millis(1500);
 
 /// A run.
 pub(super) struct Execution {
@@ -160,7 +168,7 @@ impl Execution {
         match Box::pin(work(self)).await {
             Ok(done) => Ok(done),
             Err(error) => {
-                side.abort().await;
+                let _ = timeout(give_up_time(&error), side.abort()).await;
                 // What a transform was denied is most likely why the run failed, whatever the transform made of it.
                 let denials = guard.take_denials().into_iter();
                 let error = denials.fold(error, |error, denial| told(error, &denial));
@@ -188,7 +196,7 @@ impl Execution {
             Ok(written) => Ok(Work::Done(staging, Box::new(written))),
             Err(error) => {
                 // The first failure is the one to report; what could not be given up is hidden anyway.
-                drop(staging.abort().await);
+                let _ = timeout(give_up_time(&error), staging.abort()).await;
                 Err(error)
             }
         }
@@ -449,6 +457,13 @@ fn keeping(application: &Application, options: &Options) -> Option<Arc<Keeping>>
     let names = (options.run_id.as_str(), application.name.as_str());
     let keeping = Keeping::new(keeper, names, &application.limits, clean(options));
     Some(Arc::new(keeping))
+}
+
+fn give_up_time(error: &Error) -> Duration {
+    match error.kind() {
+        ErrorKind::Cancelled => CANCEL_TIME,
+        _ => GIVE_UP_TIME,
+    }
 }
 
 /// Whether what a run with these `options` began is to stop.

@@ -48,6 +48,8 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
             let text = cause(other);
             if text.contains("No space left") {
                 error.hint("free some space, or write somewhere else")
+            } else if text.contains("Read-only file system") {
+                error.hint("nobody may write to this disk: mount it for writing, or write somewhere else")
             } else {
                 error
             }
@@ -106,6 +108,13 @@ fn answered(what: &str, error: &StoreError) -> Option<Error> {
         .map_or_else(|| answer.split(':').next(), |(code, _)| Some(code))?;
     let code: String = code.chars().take(CODE_CHARS_MAX).collect();
     let error = match answer.get(..3)? {
+        "400" | "401" | "403" if code.contains("Expired") => {
+            let error = Error::storage(format!("credentials for `{what}` have expired: {code}"));
+            return Some(match variables(scheme) {
+                Some(variables) => error.hint(format!("renew {variables}, and run again")),
+                None => error,
+            });
+        }
         "401" => Error::storage(format!("credentials for `{what}` are not accepted: {code}")),
         "403" => Error::storage(format!("access to `{what}` is denied: {code}")),
         "404" if matches!(error, StoreError::Generic { .. }) => {

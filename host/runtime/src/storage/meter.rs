@@ -1,4 +1,4 @@
-//! Counts the bytes that pass.
+//! Counts the bytes that pass, and fails where they are not as many as the store said.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,14 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt};
+use futures::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    GetOptions, GetResult, GetResultPayload, MultipartUpload, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result, UploadPart,
+    Error as StoreError, GetOptions, GetResult, GetResultPayload, MultipartUpload, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
 use super::layer::{Layer, Layered};
+use crate::error::Error;
 
 /// Bytes that passed so far. Shared by all stores of a run.
 #[derive(Debug, Default)]
@@ -46,6 +47,9 @@ impl Layer for Arc<Meter> {
         location: &Path,
         options: GetOptions,
     ) -> Result<GetResult> {
+        if options.head {
+            return store.get_opts(location, options).await; // it has no content
+        }
         let result = store.get_opts(location, options).await?;
         let (meta, range) = (result.meta.clone(), result.range.clone());
         let attributes = result.attributes.clone();
@@ -54,7 +58,7 @@ impl Layer for Arc<Meter> {
             .into_stream()
             .inspect_ok(move |bytes| meter.add_read(bytes.len()));
         Ok(GetResult {
-            payload: GetResultPayload::Stream(stream.boxed()),
+            payload: GetResultPayload::Stream(whole(stream.boxed(), location, &range)),
             meta,
             range,
             attributes,
@@ -68,6 +72,11 @@ impl Layer for Arc<Meter> {
         ranges: &[Range<u64>],
     ) -> Result<Vec<Bytes>> {
         let parts = store.get_ranges(location, ranges).await?;
+        for (part, range) in parts.iter().zip(ranges) {
+            if part.len() as u64 != length(range) {
+                return Err(not_all(location, part.len() as u64, length(range)));
+            }
+        }
         self.add_read(parts.iter().map(Bytes::len).sum());
         Ok(parts)
     }
@@ -92,6 +101,45 @@ impl Layer for Arc<Meter> {
         let inner = store.put_multipart_opts(location, options).await?;
         let meter = Self::clone(self);
         Ok(Box::new(MeteredUpload { inner, meter }))
+    }
+}
+
+const fn length(range: &Range<u64>) -> u64 {
+    range.end.saturating_sub(range.start)
+}
+
+/// The bytes of a range, all of them and no more: a client takes an answer for whole that says to be shorter than what was
+/// asked for, and rows would be missing.
+fn whole(
+    stream: BoxStream<'static, Result<Bytes>>,
+    location: &Path,
+    range: &Range<u64>,
+) -> BoxStream<'static, Result<Bytes>> {
+    let length = length(range);
+    let state = (stream, location.clone(), 0);
+    stream::try_unfold(state, move |(mut stream, location, sent)| async move {
+        let bytes = stream.try_next().await?;
+        let now = sent + bytes.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        match bytes {
+            Some(bytes) if now <= length => Ok(Some((bytes, (stream, location, now)))),
+            None if now == length => Ok(None),
+            _ => Err(not_all(&location, now, length)),
+        }
+    })
+    .boxed()
+}
+
+fn not_all(location: &Path, sent: u64, length: u64) -> StoreError {
+    let message =
+        format!("the store sent {sent} of the {length} bytes of `{location}` that it has");
+    let error = Error::storage(message).passing();
+    StoreError::Generic {
+        store: "meter",
+        source: Box::new(
+            error.hint(
+                "run again; if it stays so, look at what is between this machine and the store",
+            ),
+        ),
     }
 }
 

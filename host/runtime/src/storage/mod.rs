@@ -2,7 +2,8 @@
 //!
 //! Everything behind this module is an `ObjectStore`. [`ConfinedStore`] keeps local access inside one folder. Concerns are
 //! layers over a store, one each: `Guarded` asks the policies about every verb, [`Metered`] counts bytes, `Ranges` reads parts of files from servers that send only
-//! whole ones; timeouts and first retries are the clients' own, with bounds that are named here, and what fails beyond these a run does again ([`Retries`]). [`Staging`] makes a run's
+//! whole ones, `Steady` takes up what breaks off; timeouts and first retries are the clients' own, with bounds that are named here, and what fails beyond these a run does again
+//! ([`Retries`]). [`Staging`] makes a run's
 //! files appear only when all of them are complete.
 
 mod confined;
@@ -14,6 +15,7 @@ mod listing;
 mod meter;
 mod objects;
 mod overlap;
+mod pause;
 mod private;
 mod ranged;
 mod read;
@@ -21,6 +23,7 @@ mod remote;
 mod retry;
 mod scratch;
 mod staging;
+mod steady;
 mod stores;
 mod upload;
 

@@ -30,7 +30,14 @@ pub async fn read_whole(place: &Place, bytes_max: u64) -> Result<Bytes> {
     }
     let failed = |error| storage_error(&place.uri.to_string(), error);
     let found = place.store.get(&object.location).await.map_err(failed)?;
-    found.bytes().await.map_err(failed)
+    let bytes = found.bytes().await.map_err(failed)?;
+    // What is read whole is code and policies: a part of it would mean something else.
+    if bytes.len() as u64 != object.size {
+        let (uri, sent, listed) = (&place.uri, bytes.len(), object.size);
+        let message = format!("`{uri}` has {listed} bytes, but the store sent {sent}");
+        return Err(Error::storage(message).hint("was it replaced just now? try again"));
+    }
+    Ok(bytes)
 }
 
 /// The BLAKE3 of an object, in hex, as versions of datasets tell it.

@@ -32,7 +32,7 @@ const RETRY_PAUSE_MAX: Duration = Duration::from_secs(10);
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Time of one request with its body. A body is read as fast as the run takes it, so this bounds a
-/// server that stalls, and not a large file: a body that breaks off is taken up where it stopped.
+/// server that stalls, and not a large file: a body that breaks off is taken up where it stopped (`Steady`).
 const REQUEST_TIME_MAX: Duration = Duration::from_mins(5);
 
 /// A client of one web server.

@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::TryStreamExt;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta, PutMultipartOptions};
 
@@ -27,7 +27,7 @@ pub use commit::Committed;
 pub use file::{FinishedFile, StagedFile};
 pub use side::{Begun, SideObjects};
 
-use self::slot::Slot;
+use self::slot::{Slot, Taken};
 use super::dataset::{
     DataFile, FOLDER, Log, Manifest, Past, is_of, settle, staged_as, staging, sweep,
 };
@@ -41,6 +41,9 @@ use crate::spec::{Mode, Scheme};
 
 /// Files of one run; more of them are of no use to a reader.
 const FILES_MAX: usize = 100_000;
+
+/// Uploads that are given up at once.
+const ABORTS_MAX: usize = 16;
 
 /// Objects that an overwrite may replace.
 const REPLACED_MAX: usize = 1_000_000;
@@ -264,11 +267,10 @@ impl Staging {
     pub async fn abort(&self) -> Result<()> {
         let slots = std::mem::take(&mut *self.uploads());
         let mut outcome = Ok(());
-        for slot in slots {
-            let Some(upload) = slot.take() else {
-                continue;
-            };
-            if let Err(error) = upload.abort().await {
+        let uploads = slots.iter().filter_map(Slot::take).map(Taken::abort);
+        let mut aborted = stream::iter(uploads).buffer_unordered(ABORTS_MAX);
+        while let Some(done) = aborted.next().await {
+            if let Err(error) = done {
                 let what = self.place().uri.to_string();
                 outcome = Err(storage_error(&what, error).context("give up an unfinished file"));
             }

@@ -19,6 +19,7 @@ use super::layer::Layered;
 use super::meter::{Meter, Metered};
 use super::ranged::Ranges;
 use super::remote::{self, Environment};
+use super::steady::Steady;
 use super::upload::Resumable;
 use crate::error::{Error, Result};
 use crate::policy::Guard;
@@ -182,7 +183,8 @@ impl Stores {
                 }
                 Scheme::File | Scheme::Http | Scheme::Https => {
                     let server = remote::http(root.trim_end_matches('/'), environment)?;
-                    self.layered(Layered::with(server, Ranges::default()), guarded, shelves)
+                    let server = Layered::with(server, Ranges::default());
+                    self.layered(steady(Arc::new(server)), guarded, shelves)
                 }
             };
             Ok((store, None))
@@ -262,7 +264,12 @@ impl Stores {
 
 /// A bucket whose uploads others can complete.
 fn resumable(store: Arc<impl ObjectStore + MultipartStore>) -> impl ObjectStore {
-    Layered::with(Arc::clone(&store), Resumable(store))
+    Layered::with(steady(Arc::clone(&store)), Resumable(store))
+}
+
+/// A server whose bodies may break off.
+fn steady<S: ObjectStore>(store: Arc<S>) -> impl ObjectStore {
+    Layered::with(Arc::clone(&store), Steady(store))
 }
 
 /// A URI as policies name it: a container of Azure has the account that the environment names.

@@ -16,7 +16,7 @@ use futures::TryStreamExt;
 use regex::{Captures, Regex};
 
 use super::exact::Misfit;
-use crate::engine::error::from_datafusion;
+use crate::engine::error::from_reading;
 use crate::error::{Error, ErrorKind};
 use crate::spec::InputFormat;
 
@@ -89,7 +89,7 @@ impl Diagnosis {
         let complaint = match carried(error) {
             Ok(complaint) => complaint,
             Err(error) => {
-                let error = from_datafusion(error);
+                let error = from_reading(error, &start.name);
                 if error.kind() != ErrorKind::Input {
                     return error.context(format!("read `{}`", start.name));
                 }

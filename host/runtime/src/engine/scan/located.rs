@@ -24,7 +24,7 @@ use super::decompress::TextStore;
 use super::diagnose::{Diagnosis, Start, located};
 use super::names::discreet;
 use crate::engine::MORSEL_ROWS;
-use crate::engine::error::{from_datafusion, to_datafusion};
+use crate::engine::error::{from_reading, to_datafusion};
 use crate::error::Error;
 use crate::spec::Compression;
 use crate::storage::{Retries, persistent};
@@ -225,7 +225,12 @@ impl Place {
     fn guard<T>(&self, work: impl FnOnce() -> DfResult<T>) -> DfResult<T> {
         let done = std::panic::catch_unwind(AssertUnwindSafe(work));
         let done = done.unwrap_or_else(|_| Err(to_datafusion(damaged())));
-        done.map_err(|error| self.told(located(from_datafusion(error), &self.start.name)))
+        done.map_err(|error| {
+            self.told(located(
+                from_reading(error, &self.start.name),
+                &self.start.name,
+            ))
+        })
     }
 
     async fn explain(&self, error: DataFusionError) -> DataFusionError {

@@ -12,7 +12,7 @@ use futures::{FutureExt as _, StreamExt, TryStreamExt, stream};
 use super::Files;
 use super::merge::{self, Found, Types};
 use crate::engine::PROVENANCE_KEY;
-use crate::engine::error::from_datafusion;
+use crate::engine::error::{from_datafusion, from_reading};
 use crate::error::{Error, Result};
 use crate::storage::storage_error;
 
@@ -40,7 +40,8 @@ pub(super) async fn schema(files: &Files, session: &dyn Session) -> Result<Schem
                     check_tail(files, object).await?;
                     let metadata = DFParquetMetadata::new(files.store.as_ref(), object)
                         .with_file_metadata_cache(Some(cache));
-                    metadata.fetch_schema().await.map_err(from_datafusion)
+                    let schema = metadata.fetch_schema().await;
+                    schema.map_err(|error| from_reading(error, &name))
                 };
                 // The decoder takes some damaged footers for a bug of its own.
                 let schema: Result<Schema> = AssertUnwindSafe(reading)

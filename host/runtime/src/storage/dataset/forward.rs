@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::{Error as StoreError, ObjectStore, ObjectStoreExt, PutPayload, RenameOptions};
-use tokio::time::{Duration, sleep};
+use tokio::time::Duration;
 
 use super::beside;
 use super::log::{Entries, Log};
@@ -15,6 +15,7 @@ use crate::spec::Scheme;
 use crate::storage::failure::storage_error;
 use crate::storage::guarded::{Purpose, Shelves, asking};
 use crate::storage::listing::below;
+use crate::storage::pause::sleep;
 
 /// How often a file is looked for that a server may be putting into its place.
 pub(super) const LOOKS_MAX: u32 = 5;

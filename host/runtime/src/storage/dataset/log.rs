@@ -8,7 +8,7 @@ use object_store::{
     Error as StoreError, GetOptions, GetResult, MultipartUpload, ObjectMeta, ObjectStore,
     ObjectStoreExt, PutMode, PutMultipartOptions, PutPayload,
 };
-use tokio::time::{Duration, sleep};
+use tokio::time::Duration;
 
 use super::FOLDER;
 use super::manifest::{Manifest, staging};
@@ -17,6 +17,7 @@ use crate::spec::Scheme;
 use crate::storage::failure::storage_error;
 use crate::storage::guarded::{Purpose, asking};
 use crate::storage::listing::below;
+use crate::storage::pause::sleep;
 use crate::storage::stores::Place;
 use crate::storage::upload::{Resume, Unfinished};
 

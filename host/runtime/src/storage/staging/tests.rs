@@ -5,6 +5,7 @@
 
 mod beside;
 mod crash;
+mod simulation;
 
 use std::collections::BTreeSet;
 use std::fs;
