@@ -399,6 +399,8 @@ async fn simulate(seed: u64) -> Vec<String> {
             key: "m".to_owned(),
             uri: Uri::parse("s3://bucket/out/", None).unwrap(),
             part_bytes: 1 << 20,
+            uploads: None,
+            stores: stores().0,
         },
         world,
         keep_versions,
