@@ -330,7 +330,11 @@ fn what_cannot_be_kept_is_refused() {
     );
     project.write("in/1.csv", lines(&[11]));
     insta::assert_snapshot!("rules_on_all_rows", project.refusal(&[]));
-    application(&project, "partition_by = [\"region\"]\nclock = \"real\"", "");
+    application(
+        &project,
+        "partition_by = [\"region\"]\nclock = \"real\"",
+        "",
+    );
     insta::assert_snapshot!("a_step_that_reaches_out", project.refusal(&[]));
     project.plugin("sessionize");
     let stateful = "plugin = \"sessionize.wasm\"\n\
