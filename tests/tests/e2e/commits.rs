@@ -160,7 +160,6 @@ fn kill_at_every_request(mode: &str, before: Option<&[u64]>, after: &[u64]) -> u
         );
         assert_eq!(listed(&server), current(&server), "{what}");
         if ended.code == Some(0) {
-            eprintln!("{mode}: {at} kills");
             return at;
         }
         assert_eq!(ended.code, None, "{what}: {}", ended.err);

@@ -25,7 +25,7 @@ mod simulated {
             return tokio::time::sleep(pause).await;
         }
         for _ in 0..pause.as_millis() / TURN.as_millis() {
-            futures::pending!();
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -75,10 +75,11 @@ impl<S: ObjectStore> Body<S> {
                 None => return Ok(None),
                 Some(Ok(bytes)) => {
                     self.left.start += bytes.len() as u64;
-                    self.came = true;
+                    self.came |= !bytes.is_empty();
                     return Ok(Some((bytes, self)));
                 }
-                Some(Err(_)) if self.came && self.left.start < self.left.end => {
+                Some(Err(_)) if self.left.is_empty() => return Ok(None),
+                Some(Err(_)) if self.came => {
                     self.came = false;
                     let options = GetOptions {
                         if_match: Some(self.tag.clone()),
