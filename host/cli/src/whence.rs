@@ -89,13 +89,12 @@ fn said(whence: &Whence, text: &mut String) -> std::fmt::Result {
         writeln!(text, "          {} = {}", printable(name), printable(value))?;
     }
     for input in &known.inputs {
-        let files = HumanCount(input.files);
-        writeln!(
-            text,
-            "  input   {}: {}, {files} files",
-            printable(&input.name),
-            printable(&input.uri)
-        )?;
+        let (name, uri) = (printable(&input.name), printable(&input.uri));
+        let files = input.files.map_or_else(
+            || "files are not told".to_owned(),
+            |files| format!("{} files", HumanCount(files)),
+        );
+        writeln!(text, "  input   {name}: {uri}, {files}")?;
     }
     for step in &known.steps {
         writeln!(

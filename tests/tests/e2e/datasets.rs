@@ -48,7 +48,7 @@ fn told(project: &Project, arguments: &[&str]) -> String {
 
 #[test]
 fn versions_are_told_shown_and_gone_back_to() {
-    let project = lab("mode = \"overwrite\"");
+    let project = lab("mode = \"overwrite\"\nprovenance = false");
     project.run(&["--run-id", "large", "-p", "min_amount=100"]);
     project.run(&["--run-id", "all"]);
     insta::assert_snapshot!(told(&project, &["history", "out"]));

@@ -306,6 +306,7 @@ impl Dataset {
                 target_file_bytes: target_bytes,
                 contract: None,
                 rules: Rules::default(),
+                provenance: false,
             },
             folder: if folder.is_empty() {
                 String::new()

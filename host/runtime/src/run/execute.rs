@@ -298,7 +298,7 @@ impl Execution {
             bytes: Arc::clone(&self.written),
             rows: Arc::clone(&rows_out),
             checks,
-            provenance: Some(clean(&self.options)(&receipt.provenance().write()?)),
+            provenance: self.provenance(&receipt)?,
             retries: Arc::clone(&self.retries),
         });
         let quarantine = self.engine.quarantine();

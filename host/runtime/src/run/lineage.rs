@@ -143,11 +143,14 @@ fn input(input: &InputReceipt) -> Result<Value> {
         "namespace": namespace,
         "name": name,
         "facets": { "schema": schema(&input.columns) },
-        "inputFacets": {
-            "inputStatistics": facet("1-0-0/InputStatisticsInputDatasetFacet", json!({
-                "size": input.files.iter().map(|file| file.bytes).sum::<u64>(),
-                "fileCount": input.files.len(),
-            })),
+        "inputFacets": match &input.files {
+            None => json!({}),
+            Some(files) => json!({
+                "inputStatistics": facet("1-0-0/InputStatisticsInputDatasetFacet", json!({
+                    "size": files.iter().map(|file| file.bytes).sum::<u64>(),
+                    "fileCount": files.len(),
+                })),
+            }),
         },
     }))
 }

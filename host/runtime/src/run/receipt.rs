@@ -93,8 +93,9 @@ pub struct InputReceipt {
     pub masked: Vec<String>,
     /// Records that could not be read, and were left out.
     pub unreadable: u64,
-    /// Its files, in the order in which they were read.
-    pub files: Vec<InputFile>,
+    /// Its files, in the order in which they were read; none are told where the names of their folders may hold values
+    /// of columns that policies masked.
+    pub files: Option<Vec<InputFile>>,
 }
 
 /// A file of an input.
@@ -242,8 +243,8 @@ impl Receipt {
         let inputs = self.inputs.iter().map(|input| InputDigest {
             name: input.name.clone(),
             uri: input.uri.clone(),
-            files: input.files.len() as u64,
-            blake3: digest(&input.files),
+            files: input.files.as_ref().map(|files| files.len() as u64),
+            blake3: input.files.as_deref().map(digest),
         });
         let steps = self.steps.iter().map(|step| StepDigest {
             name: step.name.clone(),
@@ -306,10 +307,10 @@ pub struct InputDigest {
     pub name: String,
     /// Where it is.
     pub uri: String,
-    /// How many files it was.
-    pub files: u64,
-    /// Of names, sizes and etags of the files, in hex.
-    pub blake3: String,
+    /// How many files it was, where that is told.
+    pub files: Option<u64>,
+    /// Of names, sizes and etags of the files, in hex, where they are told.
+    pub blake3: Option<String>,
 }
 
 /// A step of a run, in short.

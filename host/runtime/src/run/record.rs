@@ -13,7 +13,7 @@ use super::threads;
 use crate::engine::{BadKind, Files, LogicalPlan, Planned, origins};
 use crate::error::Result;
 use crate::sandbox::Plugin;
-use crate::spec::{Input, Numbers, ObjectAction, SchemaColumn, Step, WallClock};
+use crate::spec::{Input, Numbers, ObjectAction, Partitions, SchemaColumn, Step, WallClock};
 use crate::storage::DataFile;
 
 /// What was known when the run was planned.
@@ -31,9 +31,14 @@ pub(super) fn input(input: &Input, files: &Files, masked: Vec<String>) -> InputR
         uri: input.uri.to_string(),
         format: input.format.as_str().to_owned(),
         columns: Vec::new(),
-        masked,
         unreadable: 0,
-        files: listed(files),
+        // Names of folders hold values of columns.
+        files: match input.partitions {
+            Partitions::None => Some(listed(files)),
+            _ if masked.is_empty() => Some(listed(files)),
+            _ => None,
+        },
+        masked,
     }
 }
 
@@ -68,7 +73,7 @@ impl Execution {
     /// Notes which files of the input are read, where it is not all.
     pub(super) fn note_processed(&self, files: &Files) {
         for input in &mut self.noted().inputs {
-            input.files = listed(files);
+            input.files = input.files.is_some().then(|| listed(files));
         }
     }
 
@@ -131,6 +136,15 @@ impl Execution {
         })
     }
 
+    /// What files say of where their rows come from, if they are to.
+    pub(super) fn provenance(&self, receipt: &Receipt) -> Result<Option<String>> {
+        if !self.application.output.provenance {
+            return Ok(None);
+        }
+        let text = receipt.provenance().write()?;
+        Ok(Some(self.options.progress.logs().clean(&text).into_owned()))
+    }
+
     /// The receipt, now that all rows are written.
     pub(super) fn complete(
         &self,
@@ -157,6 +171,10 @@ impl Execution {
         receipt.output.rows = files.iter().filter_map(|file| file.rows).sum();
         receipt.output.files = files;
         (receipt.accessed, receipt.accessed_others) = self.accessed.told();
+        if receipt.inputs.iter().any(|input| input.files.is_none()) {
+            let accessed = std::mem::take(&mut receipt.accessed);
+            receipt.accessed_others += accessed.iter().map(|access| access.times).sum::<u64>();
+        }
         let now = self.policies()?;
         receipt.policies.extend(now);
         receipt.policies.dedup();

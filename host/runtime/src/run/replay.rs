@@ -149,12 +149,16 @@ impl Execution {
     }
 
     fn pick(&self, read: &InputReceipt, files: &mut Files) -> Result<()> {
+        let Some(listed_then) = &read.files else {
+            let message = "the receipt does not tell which files were read, as policies masked columns";
+            return Err(Error::new(ErrorKind::Policy, message));
+        };
         let now = std::mem::take(&mut files.objects).into_iter();
         let mut now: BTreeMap<String, _> = now
             .map(|object| (object.location.to_string(), object))
             .collect();
         let mut wrong = Vec::new();
-        for file in &read.files {
+        for file in listed_then {
             let InputFile { path, bytes, .. } = file;
             let Some(object) = now.remove(path) else {
                 wrong.push(format!("`{path}` is gone"));

@@ -262,6 +262,8 @@ pub struct Output {
     pub contract: Option<Contract>,
     /// What is expected of its rows.
     pub rules: Rules,
+    /// Whether files that can say where their rows come from do so.
+    pub provenance: bool,
 }
 
 impl Output {

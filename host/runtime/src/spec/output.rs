@@ -11,7 +11,7 @@ use super::parameter::Value;
 use super::quantity::{clip, format_size, parse_size};
 use super::uri::Uri;
 
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "from",
     "uri",
     "format",
@@ -25,6 +25,7 @@ const KEYS: [&str; 13] = [
     "header",
     "contract",
     "rules",
+    "provenance",
 ];
 
 /// Earlier versions that are kept, so that who reads while the output is replaced ends well, and a mistake can be undone.
@@ -139,6 +140,7 @@ pub(super) fn read(
     let contract = fields.or("contract", None, |node| {
         contract::read::contract(node, base, problems).map(Some)
     });
+    let provenance = fields.or("provenance", true, |node| node.boolean(problems));
     let rules = contract::read::rules(&fields, base);
     if let (Some(Mode::Incremental), Some(rules)) = (mode, &rules) {
         incremental::refuse_rules(rules.list(), problems);
@@ -153,6 +155,7 @@ pub(super) fn read(
         target_file_bytes: target_file_bytes?,
         contract: contract?,
         rules: rules?,
+        provenance: provenance?,
     })
 }
 

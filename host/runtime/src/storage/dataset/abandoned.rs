@@ -12,6 +12,7 @@ use object_store::{GetOptions, ObjectMeta, ObjectStore};
 
 use super::janitor::expiry;
 use super::log::Log;
+use super::manifest::is_of;
 use crate::storage::guarded::Purpose;
 use crate::storage::listing::below;
 use crate::storage::remote::Upload;
@@ -45,7 +46,7 @@ pub(super) async fn give_up(log: &Log, over: &[ObjectMeta], live: &[ObjectMeta])
         let Some(run) = run_of(log, record).await else {
             continue;
         };
-        let of_record = |upload: &mut Upload| is_of(log, upload, record, &run);
+        let of_record = |upload: &mut Upload| is_of_attempt(log, upload, record, &run);
         for upload in listed.extract_if(.., of_record) {
             let may_go_on = first_live.is_some_and(|live| upload.begun.timestamp() >= live);
             if !may_go_on && uploads.give_up(&upload).await.is_ok() {
@@ -79,12 +80,10 @@ async fn run_of(log: &Log, record: &ObjectMeta) -> Option<String> {
 }
 
 /// Whether an upload is a file of the attempt that a record tells of.
-fn is_of(log: &Log, upload: &Upload, record: &ObjectMeta, run: &str) -> bool {
+fn is_of_attempt(log: &Log, upload: &Upload, record: &ObjectMeta, run: &str) -> bool {
     let name = below(&log.place.path, &upload.location);
-    let file = name.rsplit('/').next().unwrap_or_default();
-    let is_named = file.starts_with("part-") && file.contains(&format!("-{run}"));
     let expiry = record.location.filename().and_then(expiry);
     let ended = expiry.and_then(|expiry| i64::try_from(expiry).ok());
     let began = upload.begun.timestamp();
-    is_named && began >= begun(record) && ended.is_some_and(|ended| began <= ended)
+    is_of(name, run) && began >= begun(record) && ended.is_some_and(|ended| began <= ended)
 }
