@@ -48,7 +48,7 @@ impl Example {
             "app.toml",
             format!(
                 "name = \"same\"\n\n[inputs.rows]\nuri = \"input.csv\"\n\n[[steps]]\nname = \"step\"\n\
-                 plugin = \"guest.wasm\"\n{}\n\n[output]\nuri = \"out\"\n",
+                 plugin = \"guest.wasm\"\n{}\n\n[output]\nuri = \"out\"\nprovenance = false\n",
                 self.step
             ),
         );

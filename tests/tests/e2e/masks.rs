@@ -194,6 +194,15 @@ fn a_partition_column_is_masked_as_any_other() {
         masked_well(&project);
         let table = project.parquet("out");
         assert_eq!(table.contains("email"), mask != "hide", "{table}");
+        // What would be kept beside the output names the files.
+        application(
+            &project,
+            "uri = \"data/\"\npartitions = \"auto\"\nformat = \"csv\"",
+            "",
+            "mode = \"incremental\"",
+        );
+        let ended = masked(&project);
+        assert_eq!(ended.code, Some(8), "{}", ended.err);
     }
 }
 

@@ -20,8 +20,8 @@ pub(super) use self::bookmark::{file as bookmark_file, of as bookmark_of};
 use super::execute::{Execution, Prepared};
 use super::open::named_files_of;
 use crate::engine::{Checks, ColumnMask, Files, Later, Planned, Unit, WrittenFile};
-use crate::error::{Error, Result, ResultExt as _};
-use crate::spec::{Input, InputFormat, SchemaColumn};
+use crate::error::{Error, ErrorKind, Result, ResultExt as _};
+use crate::spec::{Input, InputFormat, Partitions, SchemaColumn};
 use crate::storage::{Beginning, FinishedFile, ObjectMeta, Staging};
 
 /// Input of a unit: enough that a file of the output is worth it, and little enough to be made anew for one change.
@@ -67,6 +67,8 @@ pub(super) struct Listed {
     later: Later,
     /// What decides about its rows.
     key: Key,
+    /// Whether names of its folders hold values.
+    is_partitioned: bool,
 }
 
 /// What is to be done.
@@ -93,12 +95,28 @@ struct Changes {
 impl Listed {
     pub(super) fn new(input: &Input, files: Files, later: Later) -> Result<Self> {
         let key = key::of_input(input, later.columns(), files.discreet)?;
-        Ok(Self { files, later, key })
+        Ok(Self {
+            files,
+            later,
+            key,
+            is_partitioned: input.partitions != Partitions::None,
+        })
     }
 
     /// Takes what is left of the columns.
-    pub(super) fn add_masks(&mut self, masks: &BTreeMap<String, ColumnMask>) {
+    ///
+    /// # Errors
+    ///
+    /// `Policy` where the bookmark would tell what is masked.
+    pub(super) fn add_masks(&mut self, masks: &BTreeMap<String, ColumnMask>) -> Result<()> {
+        if self.is_partitioned && !masks.is_empty() {
+            let message = "`mode = \"incremental\"` keeps the names of files beside the output, and policies mask columns \
+                           of an input whose folders are named by values";
+            let error = Error::new(ErrorKind::Policy, message);
+            return Err(error.hint("use `mode = \"overwrite\"`"));
+        }
         key::add_masks(&mut self.key, masks);
+        Ok(())
     }
 }
 
@@ -231,7 +249,9 @@ impl Execution {
     async fn increment(&self, before: Before) -> Result<(Planned, Option<Work>)> {
         let (logical, listed) = self.plan(Some(&before)).await?;
         let listed = listed.ok_or_else(|| Error::internal("an incremental run has no input"))?;
-        let Listed { files, later, key } = listed;
+        let Listed {
+            files, later, key, ..
+        } = listed;
         // Of a plan that reads nothing yet, all is known that decides about rows.
         let plan = self.engine.plan(&logical).await.context("plan the run")?;
         refuse_stateful(&plan)?;

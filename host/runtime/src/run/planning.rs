@@ -119,7 +119,7 @@ impl Execution {
         for (input, masks) in opened {
             let masks = masks.ready(application, guard, &self.held, &vault)?;
             if let Some(listed) = &mut listed {
-                listed.add_masks(&masks);
+                listed.add_masks(&masks)?;
             }
             masked.push(input.scan(&masks)?);
         }

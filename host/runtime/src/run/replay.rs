@@ -150,7 +150,8 @@ impl Execution {
 
     fn pick(&self, read: &InputReceipt, files: &mut Files) -> Result<()> {
         let Some(listed_then) = &read.files else {
-            let message = "the receipt does not tell which files were read, as policies masked columns";
+            let message =
+                "the receipt does not tell which files were read, as policies masked columns";
             return Err(Error::new(ErrorKind::Policy, message));
         };
         let now = std::mem::take(&mut files.objects).into_iter();

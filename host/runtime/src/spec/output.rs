@@ -140,7 +140,7 @@ pub(super) fn read(
     let contract = fields.or("contract", None, |node| {
         contract::read::contract(node, base, problems).map(Some)
     });
-    let provenance = fields.or("provenance", true, |node| node.boolean(problems));
+    let provenance = fields.or("provenance", true, |node| node.bool(problems));
     let rules = contract::read::rules(&fields, base);
     if let (Some(Mode::Incremental), Some(rules)) = (mode, &rules) {
         incremental::refuse_rules(rules.list(), problems);
