@@ -348,7 +348,7 @@ depth = 1000
     app.toml:15:8: unknown value `replace`
       15 | mode = "replace"
          |        ^^^^^^^^^
-      hint: known: `error-if-exists`, `overwrite`, `append`, `overwrite-partitions`, `ignore`
+      hint: known: `error-if-exists`, `overwrite`, `append`, `overwrite-partitions`, `ignore`, `incremental`
     app.toml:17:10: `lots` is not a size, expected bytes or a text such as "256 MiB"
       17 | memory = "lots"
          |          ^^^^^^
