@@ -110,7 +110,12 @@ impl Together {
         for right in unsure.iter().filter(|unsure| unsure.is_right) {
             verdicts.remember(right.number, checks);
         }
-        verdicts.adapt(checks);
+        // A rule alone costs no more than to find its texts in what no core's cache holds.
+        let slots_max = match self.rules.len() {
+            1 => REMEMBERED_MIN,
+            _ => REMEMBERED_MAX,
+        };
+        verdicts.adapt(checks, slots_max);
     }
 }
 
@@ -196,13 +201,13 @@ impl Verdicts {
     }
 
     /// Remembers more where too few were found, and none where that is of no use either.
-    fn adapt(&mut self, checks: &Checks) {
+    fn adapt(&mut self, checks: &Checks, slots_max: usize) {
         let slots = self.lines.len() * WAYS;
         if self.useless || self.looked < GROWTH * slots {
             return;
         }
         if 4 * self.found < 3 * self.looked {
-            if slots < REMEMBERED_MAX {
+            if slots < slots_max {
                 let lines = vec![[NONE; WAYS]; self.lines.len() * GROWTH];
                 let old = std::mem::replace(&mut self.lines, lines);
                 for number in old.into_iter().flatten().filter(|number| *number != NONE) {
