@@ -108,7 +108,10 @@ impl Staging {
         let (base, entries) = log.last().await?;
         if let Some(base) = &base {
             if let Some(committed) = committed(base, &intent.run) {
-                settle(&log, base, &entries).await?;
+                settle(&log, base, &entries).await.map_err(|error| {
+                    let doing = format!("complete version {}, which is committed", base.version());
+                    error.context(doing)
+                })?;
                 return Ok(committed);
             }
             if intent.mode.takes_existing() {

@@ -279,7 +279,7 @@ fn unknown_key_without_a_near_one_lists_all() {
     app.toml:6:1: unknown key `zzz` in the output
       6 | zzz = 1
         | ^^^
-    hint: known: `from`, `uri`, `format`, `mode`, `keep_versions`, `compression`, `row_group_rows`, `target_file_bytes`, `partition_by`, `delimiter`, `header`, `contract`, `rules`
+    hint: known: `from`, `uri`, `format`, `mode`, `keep_versions`, `compression`, `row_group_rows`, `target_file_bytes`, `partition_by`, `delimiter`, `header`, `contract`, `rules`, `provenance`
     ");
 }
 

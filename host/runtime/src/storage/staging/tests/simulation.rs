@@ -86,6 +86,8 @@ fn row(run: &str, folder: &str) -> String {
 
 impl Scene {
     async fn act(&self, run: &str) {
+        // Of one that is killed, nobody knows anything.
+        let at = self.begins(run);
         let known = match &self.acts[run] {
             Act::Write(mode, folders) => self.write(run, *mode, folders).await,
             Act::Compact => self.compact(run).await,
@@ -98,13 +100,16 @@ impl Scene {
             Err(error) if is_known(&error) => Known::Not,
             Err(_) => Known::Nothing,
         };
-        self.knows(run, known);
+        let mut witness = self.witness.borrow_mut();
+        let tries = witness.known.entry(run.to_owned()).or_default();
+        tries[at] = known;
     }
 
-    fn knows(&self, run: &str, known: Known) {
+    fn begins(&self, run: &str) -> usize {
         let mut witness = self.witness.borrow_mut();
-        let last = witness.known.entry(run.to_owned()).or_default();
-        last.push(known);
+        let tries = witness.known.entry(run.to_owned()).or_default();
+        tries.push(Known::Nothing);
+        tries.len() - 1
     }
 
     fn intent(&self, run: &str, mode: Mode) -> Intent {
