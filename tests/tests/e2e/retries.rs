@@ -119,7 +119,6 @@ fn left(project: &Project, summary: &Value) -> String {
         &summary["rows_rejected"],
         &summary["rows_failed"],
         &summary["bad_rows"],
-        &summary["bytes_written"],
         &summary["checks"],
         &step["rows_in"],
         &step["rows_out"],
@@ -147,7 +146,8 @@ const CASES: [Case; 5] = [
             if at == 0 {
                 Fate::Cut
             } else {
-                refused(at, TRIES + 3)
+                // What reads on where a body broke off asks as often as the client.
+                refused(at, 2 * TRIES + 2)
             }
         },
         "input rows",
