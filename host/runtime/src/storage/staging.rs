@@ -27,7 +27,9 @@ pub use file::{FinishedFile, StagedFile};
 pub use side::{Begun, SideObjects};
 
 use self::slot::{Slot, Taken};
-use super::dataset::{DataFile, FOLDER, Log, Manifest, Past, settle, staged_as, staging, sweep};
+use super::dataset::{
+    DataFile, FOLDER, Log, Manifest, Past, settle, staged_as, staging, sweep, unsettled,
+};
 use super::failure::storage_error;
 use super::listing::{below, is_hidden};
 use super::stores::Place;
@@ -103,7 +105,8 @@ impl Staging {
         if let Some(base) = &base {
             if let Some(past) = base.of_run(&intent.run) {
                 let past = past.clone();
-                settle(&log, base, &entries).await?;
+                let settled = settle(&log, base, &entries).await;
+                settled.map_err(|error| unsettled(error, base.version()))?;
                 return Ok(Beginning::Committed(past));
             }
             if intent.mode.takes_existing() {

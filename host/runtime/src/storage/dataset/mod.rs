@@ -21,7 +21,7 @@ mod manifest;
 mod reader;
 mod tend;
 
-pub(super) use self::forward::settle;
+pub(super) use self::forward::{settle, unsettled};
 pub use self::janitor::Swept;
 pub(super) use self::janitor::{staged_as, sweep};
 pub(super) use self::log::{Created, Entries, Failed, Log};
