@@ -29,7 +29,7 @@ pub use side::{Begun, SideObjects};
 
 use self::slot::{Slot, Taken};
 use super::dataset::{
-    DataFile, FOLDER, Log, Manifest, Past, is_of, settle, staged_as, staging, sweep,
+    DataFile, FOLDER, Log, Manifest, Past, is_of, settle, staged_as, staging, sweep, unsettled,
 };
 use super::failure::storage_error;
 use super::listing::{below, is_hidden};
@@ -108,10 +108,8 @@ impl Staging {
         let (base, entries) = log.last().await?;
         if let Some(base) = &base {
             if let Some(committed) = committed(base, &intent.run) {
-                settle(&log, base, &entries).await.map_err(|error| {
-                    let doing = format!("complete version {}, which is committed", base.version());
-                    error.context(doing)
-                })?;
+                let settled = settle(&log, base, &entries).await;
+                settled.map_err(|error| unsettled(error, base.version()))?;
                 return Ok(committed);
             }
             if intent.mode.takes_existing() {

@@ -87,6 +87,14 @@ async fn settle_as(log: &Log, manifest: &Manifest, entries: &Entries, own: bool)
     Ok(())
 }
 
+/// Says of what kept [`settle`] from its end that it came after the commit.
+pub(in crate::storage) fn unsettled(error: Error, version: u64) -> Error {
+    let doing =
+        format!("bring the files of version {version}, which is committed, to their places");
+    let hint = "`sluice dataset repair` does what is left; so does the next run that writes there";
+    error.context(doing).hint(hint)
+}
+
 /// Moves back those files of the last version that a process moved away which came late. Yields how many.
 pub(in crate::storage) async fn heal(log: &Log) -> Result<u64> {
     let (last, entries) = log.last().await?;

@@ -28,7 +28,7 @@ mod tend;
 use crate::spec::Scheme;
 
 pub(super) use self::beside::{give_up, identity};
-pub(super) use self::forward::{settle, settle_own};
+pub(super) use self::forward::{settle, settle_own, unsettled};
 pub use self::janitor::Swept;
 pub(super) use self::janitor::{staged_as, sweep};
 pub(super) use self::log::{Created, Entries, Failed, Log};

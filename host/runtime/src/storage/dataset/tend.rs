@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::forward::{heal, settle, settle_files};
+use super::forward::{heal, settle, settle_files, unsettled};
 use super::janitor::{Swept, sweep};
 use super::log::{Created, Failed, Log};
 use super::manifest::{Change, Manifest, Operation, Past, Source};
@@ -95,6 +95,7 @@ pub async fn rollback(place: &Place, to: Option<u64>, run: &str) -> Result<Past>
         }
         Err(Failed::Not(error) | Failed::Unknown(error)) => return Err(error),
     }
-    settle(&log, &manifest, &entries).await?;
+    let settled = settle(&log, &manifest, &entries).await;
+    settled.map_err(|error| unsettled(error, manifest.version()))?;
     manifest.past().cloned().ok_or_else(none)
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::spec::{Mode, SchemaColumn};
 use crate::storage::dataset::{
     Beside, Change, Created, DataFile, Failed, Manifest, Operation, Past, SUCCESS, Source, give_up,
-    settle, settle_own,
+    settle, settle_own, unsettled,
 };
 
 /// Other runs that may commit just before this one does, each time that it tries.
@@ -147,6 +147,9 @@ impl Staging {
     /// What this run makes of the last version.
     async fn change(&self, made: &Made) -> Result<Change> {
         let added = &made.added;
+        if let Some(base) = &self.base {
+            self.check_replaced(base)?;
+        }
         let retire = match self.intent.mode {
             _ if self.replaces.is_some() => self.replaces.clone().unwrap_or_default(),
             Mode::Overwrite | Mode::Incremental => {
@@ -197,12 +200,7 @@ impl Staging {
             return Ok(Some(Committed { version, by_other }));
         }
         let who = format!("run `{}` committed to it", last.run());
-        if let Some(replaces) = &self.replaces {
-            let there = last.names();
-            if !replaces.iter().all(|name| there.contains(name.as_str())) {
-                return Err(self.conflict(&format!("{who}, in place of a file of this one")));
-            }
-        }
+        self.check_replaced(&last)?;
         match self.intent.mode {
             Mode::Append => {}
             Mode::OverwritePartitions => {
@@ -217,6 +215,16 @@ impl Staging {
         }
         self.base = Some(last);
         Ok(None)
+    }
+
+    /// Whether the files that this one merged are all part of a version: what came in their place would be undone.
+    fn check_replaced(&self, last: &Manifest) -> Result<()> {
+        let (there, mut merged) = (last.names(), self.replaces.iter().flatten());
+        if merged.all(|name| there.contains(name.as_str())) {
+            return Ok(());
+        }
+        let who = format!("run `{}` committed to it", last.run());
+        Err(self.conflict(&format!("{who}, in place of a file of this one")))
     }
 
     fn conflict(&self, why: &str) -> Error {
@@ -255,13 +263,7 @@ impl Staging {
                 by_other: false,
             })),
             Ok(false) => Ok(None),
-            Err(error) => {
-                let doing = format!(
-                    "bring the files of version {number}, which is committed, to their places"
-                );
-                let hint = "`sluice dataset repair` does what is left; so does the next run that writes there";
-                Err(Failed::Unknown(error.context(doing).hint(hint)))
-            }
+            Err(error) => Err(Failed::Unknown(unsettled(error, number))),
         }
     }
 
