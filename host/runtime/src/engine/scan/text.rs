@@ -8,9 +8,9 @@ use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 /// far below; fat ones would otherwise take the run's memory.
 const BATCH_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Bytes of one record, of which there are up to three copies. A quote that is never closed would otherwise collect the
+/// Bytes of one record, of which there are up to four copies. A quote that is never closed would otherwise collect the
 /// rest of the file.
-pub(super) const RECORD_BYTES_MAX: u64 = 128 * 1024 * 1024;
+pub(super) const RECORD_BYTES_MAX: u64 = 96 * 1024 * 1024;
 
 /// Text on its way into a decoder, which keeps what the batch under way is made of: what is wrong with a
 /// record is only known once the batch is whole.
