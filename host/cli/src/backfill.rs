@@ -157,7 +157,7 @@ pub(crate) fn backfill(arguments: &Arguments, json: bool) -> Outcome {
 /// All runs, resolved before the first begins.
 fn plan(arguments: &Arguments) -> Result<Vec<Planned>> {
     let path = &arguments.application;
-    let file = ApplicationFile::parse(&place::read_text(path)?, &path.to_string_lossy())?;
+    let file = run::read(path)?;
     let over = parameter(&file, arguments)?;
     let periods = periods(arguments.from, arguments.to, arguments.every)?;
     let mut planned = Vec::with_capacity(periods.len());
@@ -165,7 +165,7 @@ fn plan(arguments: &Arguments) -> Result<Vec<Planned>> {
         let id = run_id(file.name(), &period, arguments.skip_succeeded);
         let mut parameters = arguments.parameters.clone();
         parameters.push((over.clone(), period.value.clone()));
-        let application = run::application(path, &parameters, &id);
+        let application = run::resolve(&file, path, &parameters, &id);
         let mut application = application.with_context(|| format!("plan {}", period.name))?;
         arguments.limits.apply(&mut application.limits)?;
         planned.push(Planned {
@@ -247,17 +247,13 @@ fn execute(planned: Vec<Planned>, arguments: &Arguments) -> Result<Vec<Done>> {
     let runtime = run::runtime(arguments.threads)?;
     let all = Arc::new(Progress::default());
     let parallel = arguments.max_parallel.min(planned.len()).max(1);
-    let threads = match arguments.threads {
-        0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        given => given,
-    };
     let shared = Arc::new(Shared {
         sandbox,
         policies: follow(&arguments.policies, &runtime, Arc::clone(&all))?,
         environment: place::environment(),
         submitter: run::submitter(),
         compartment: arguments.compartment.clone(),
-        threads: (threads / parallel).max(1),
+        threads: (runs::threads(arguments.threads) / parallel).max(1),
         unless_committed: arguments.skip_succeeded,
     });
     runtime.spawn(interrupt::watch(Arc::clone(&all)));

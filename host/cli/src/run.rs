@@ -10,7 +10,7 @@ use clap::Args;
 use sluicegate::error::{Error, Result, ResultExt as _};
 use sluicegate::limits::Limits;
 use sluicegate::policy::{self, Audit, Principal, Unaudited};
-use sluicegate::run::{self, Keeper, Options, Progress};
+use sluicegate::run::{self, Keeper, Options, Progress, THREADS_MAX};
 use sluicegate::sandbox::Profile;
 use sluicegate::spec::{Application, ApplicationFile};
 
@@ -81,8 +81,7 @@ pub(crate) fn new_id() -> String {
 
 /// A name that can be part of the names of files.
 fn run_id(text: &str) -> std::result::Result<String, String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if (1..=RUN_ID_MAX).contains(&text.len()) && text.chars().all(legal) {
+    if text.len() <= RUN_ID_MAX && run::is_run(text) {
         return Ok(text.to_owned());
     }
     Err(format!(
@@ -92,9 +91,6 @@ fn run_id(text: &str) -> std::result::Result<String, String> {
 
 /// Characters of a run's name: names of files that hold one are to fit into any file system.
 const RUN_ID_MAX: usize = 64;
-
-/// More threads than any machine has cores only cost memory.
-const THREADS_MAX: usize = 512;
 
 pub(crate) fn threads(text: &str) -> std::result::Result<usize, String> {
     match text.parse() {
@@ -202,7 +198,21 @@ pub(crate) fn application(
     parameters: &[(String, String)],
     run_id: &str,
 ) -> Result<Application> {
-    let file = ApplicationFile::parse(&place::read_text(path)?, &path.to_string_lossy())?;
+    resolve(&read(path)?, path, parameters, run_id)
+}
+
+/// The application file at a path.
+pub(crate) fn read(path: &Path) -> Result<ApplicationFile> {
+    ApplicationFile::parse(&place::read_text(path)?, &path.to_string_lossy())
+}
+
+/// What the file at a path becomes with the parameters of the command line.
+pub(crate) fn resolve(
+    file: &ApplicationFile,
+    path: &Path,
+    parameters: &[(String, String)],
+    run_id: &str,
+) -> Result<Application> {
     let mut given = BTreeMap::new();
     for (name, value) in parameters {
         if given.insert(name.clone(), value.clone()).is_some() {

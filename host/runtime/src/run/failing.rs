@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::open::files_of;
+use super::open::{as_owner, files_of};
 use super::{LogLine, Progress, RejectedRow};
 use crate::engine::{Engine, Facts, FailedBatch, Watch, brief};
 use crate::error::{Error, Result, ResultExt as _};
 use crate::limits::Limits;
-use crate::policy::Guard;
 use crate::sandbox::{Access, Offers, Sandbox, SandboxConfig};
-use crate::spec::{Uri, set_limit};
-use crate::storage::{Meter, Stores};
+use crate::spec::set_limit;
 
 /// What a step may declare and a replay has.
 const REPLAYED: [&str; 2] = ["clock", "random"];
@@ -91,9 +89,7 @@ impl Failing {
         base: &Path,
         environment: BTreeMap<String, String>,
     ) -> Result<Self> {
-        let base = Uri::parse_folder(&base.to_string_lossy())?;
-        let uri = Uri::parse(uri, Some(&base))?;
-        let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
+        let (uri, stores) = as_owner(uri, base, environment)?;
         let files = files_of(&stores, "batch", &uri).await?;
         Engine::kept(&files).await.map(Self)
     }

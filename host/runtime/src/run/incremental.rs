@@ -169,7 +169,7 @@ impl Before {
     }
 
     /// Why everything is to be made anew, if it is.
-    fn differs(&self, key: &Key, files: &Files) -> Option<String> {
+    fn differs(&self, key: &Key, kept: usize) -> Option<String> {
         let Some(bookmark) = &self.bookmark else {
             return Some(self.why.clone());
         };
@@ -179,7 +179,6 @@ impl Before {
             return Some(format!("{name} changed"));
         }
         // The least that there will be: each run with something to do adds one.
-        let kept = self.changes(files).kept.len();
         (kept >= UNITS_MAX).then(|| format!("it is in {kept} pieces"))
     }
 }
@@ -257,7 +256,7 @@ impl Execution {
         refuse_stateful(&plan)?;
         let key = self.key(key, &plan).await?;
         let mut changes = before.changes(&files);
-        let anew = before.differs(&key, &files);
+        let anew = before.differs(&key, changes.kept.len());
         if anew.is_some() {
             changes.kept.clear();
             changes.reused = 0;

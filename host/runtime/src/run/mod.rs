@@ -37,7 +37,7 @@ use futures::TryStreamExt;
 use tokio::sync::watch::Receiver;
 
 use self::execute::Execution;
-use self::open::{files_of, with_schema};
+use self::open::{as_owner, files_of, with_schema};
 use crate::engine::{Engine, Files};
 use crate::error::{Result, ResultExt};
 use crate::limits::{Limits, PLUGIN_BYTES_MAX};
@@ -60,7 +60,7 @@ pub use probe::{Probe, probe};
 pub use progress::Progress;
 pub use receipt::{
     ColumnLineage, InputDigest, InputFile, InputReceipt, OutputReceipt, Provenance, Receipt,
-    StepDigest, StepReceipt,
+    StepDigest, StepReceipt, is_run,
 };
 pub use replay::{Replayed, replay};
 pub use summary::{BadRowsSummary, FileSummary, LogLine, StepSummary, Summary, UnreadableRecord};
@@ -152,9 +152,7 @@ pub async fn head(
     rows: usize,
     environment: BTreeMap<String, String>,
 ) -> Result<Vec<RecordBatch>> {
-    let base = Uri::parse_folder(&base.to_string_lossy())?;
-    let uri = Uri::parse(uri, Some(&base))?;
-    let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
+    let (uri, stores) = as_owner(uri, base, environment)?;
     let files = files_of(&stores, "head", &uri).await?;
     let file = files
         .objects
@@ -204,8 +202,12 @@ async fn first_rows(input: &Input, files: &Files, rows: usize) -> Result<Vec<Rec
     Ok(batches)
 }
 
-/// The number of threads that `wanted` stands for.
-fn threads(wanted: usize) -> usize {
+/// More threads than any machine has cores only cost memory.
+pub const THREADS_MAX: usize = 512;
+
+/// The number of threads that `wanted` stands for: zero takes one per core.
+#[must_use]
+pub fn threads(wanted: usize) -> usize {
     match wanted {
         0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         given => given,

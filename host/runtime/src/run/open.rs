@@ -1,13 +1,18 @@
 //! Finds the files of an input and reads small files whole.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::engine::Files;
 use crate::error::{Error, Result, ResultExt};
+use crate::policy::Guard;
 use crate::spec::{Input, InputFormat, SchemaSource, Scheme, Uri, parse_schema};
-use crate::storage::{ObjectMeta, Place, Stores, head_object, list, read_whole};
+use crate::storage::{Meter, ObjectMeta, Place, Stores, head_object, list, read_whole};
 
 /// Files that are asked for their etags at once.
 const HEADS_MAX: usize = 32;
@@ -15,12 +20,30 @@ const HEADS_MAX: usize = 32;
 /// Bytes of a schema file.
 const SCHEMA_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// What `uri` means in the folder `base`, and stores for somebody who looks at their own data with the credentials and
+/// endpoints of `environment`.
+pub(super) fn as_owner(
+    uri: &str,
+    base: &Path,
+    environment: BTreeMap<String, String>,
+) -> Result<(Uri, Stores)> {
+    let base = Uri::parse_folder(&base.to_string_lossy())?;
+    let uri = Uri::parse(uri, Some(&base))?;
+    let meter = Arc::new(Meter::default());
+    Ok((uri, Stores::new(environment, meter, Guard::owner()?)))
+}
+
 /// The files of the input `name` at `uri`, all checked to exist.
 pub(super) async fn files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<Files> {
+    let (place, objects) = listed(stores, name, uri).await?;
+    Ok(files_at(place, objects))
+}
+
+async fn listed(stores: &Stores, name: &str, uri: &Uri) -> Result<(Place, Vec<ObjectMeta>)> {
     let opening = || format!("open input `{name}`");
     let place = stores.open_input(uri).with_context(opening)?;
     let objects = list(&place, uri.pattern()).await.with_context(opening)?;
-    Ok(files_at(place, objects))
+    Ok((place, objects))
 }
 
 /// As [`files_of`], each with its etag, also where a listing does not tell it.
@@ -29,9 +52,7 @@ pub(super) async fn files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<F
 ///
 /// Fails also where a file has none: nobody could tell when it changes.
 pub(super) async fn named_files_of(stores: &Stores, name: &str, uri: &Uri) -> Result<Files> {
-    let opening = || format!("open input `{name}`");
-    let place = stores.open_input(uri).with_context(opening)?;
-    let objects = list(&place, uri.pattern()).await.with_context(opening)?;
+    let (place, objects) = listed(stores, name, uri).await?;
     let asked = objects.into_iter().map(|mut object| {
         let place = &place;
         async move {
@@ -43,7 +64,10 @@ pub(super) async fn named_files_of(stores: &Stores, name: &str, uri: &Uri) -> Re
         }
     });
     let asked = stream::iter(asked).boxed().buffered(HEADS_MAX);
-    let objects: Vec<ObjectMeta> = asked.try_collect().await.with_context(opening)?;
+    let objects: Vec<ObjectMeta> = asked
+        .try_collect()
+        .await
+        .with_context(|| format!("open input `{name}`"))?;
     let files = files_at(place, objects);
     let Some(object) = files.objects.iter().find(|object| object.e_tag.is_none()) else {
         return Ok(files);

@@ -31,7 +31,8 @@ pub(super) fn receipt_file(run: &str) -> String {
 }
 
 /// Whether a run can have this name: it is part of names of files.
-pub(super) fn is_run(name: &str) -> bool {
+#[must_use]
+pub fn is_run(name: &str) -> bool {
     let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     !name.is_empty() && name.chars().all(is_legal)
 }

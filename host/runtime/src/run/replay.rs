@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use super::Options;
 use super::execute::{Execution, Work, Written};
 use super::receipt::{InputFile, InputReceipt, Receipt};
+use super::{Options, THREADS_MAX};
 use crate::engine::Files;
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
 use crate::limits::Limits;
@@ -17,9 +17,6 @@ use crate::storage::{DataFile, Staging};
 
 /// Differences that an error tells; the others are counted.
 const TOLD_MAX: usize = 10;
-
-/// More threads than any run has.
-const THREADS_MAX: usize = 512;
 
 /// A run that made the same files again, byte by byte.
 #[derive(Clone, Debug, Default, Serialize)]

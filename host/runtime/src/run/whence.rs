@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::open::{files_of, read_file};
+use super::open::{as_owner, files_of, read_file};
 use super::receipt::{Provenance, RECEIPT_BYTES_MAX, Receipt, is_run, receipt_file};
 use crate::engine::{Files, provenance};
 use crate::error::{Error, ErrorKind, Result, ResultExt as _};
-use crate::policy::Guard;
 use crate::spec::Uri;
-use crate::storage::{DataFile, Meter, ObjectMeta, Stores, blake3_of};
+use crate::storage::{DataFile, ObjectMeta, Stores, blake3_of, run_of};
 
 /// Folders above a file that are looked at for a receipt: those of Hive partitions, of which nobody has more.
 const FOLDERS_MAX: usize = 16;
@@ -44,9 +42,7 @@ pub async fn whence(
     verify: bool,
     environment: BTreeMap<String, String>,
 ) -> Result<Whence> {
-    let base = Uri::parse_folder(&base.to_string_lossy())?;
-    let uri = Uri::parse(uri, Some(&base))?;
-    let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
+    let (uri, stores) = as_owner(uri, base, environment)?;
     let files = files_of(&stores, "file", &uri).await?;
     let [object] = files.objects.as_slice() else {
         let message = format!("`{uri}` is a folder, expected a file of it");
@@ -91,9 +87,7 @@ pub async fn receipt(
     base: &Path,
     environment: BTreeMap<String, String>,
 ) -> Result<Receipt> {
-    let base = Uri::parse_folder(&base.to_string_lossy())?;
-    let uri = Uri::parse(uri, Some(&base))?;
-    let stores = Stores::new(environment, Arc::new(Meter::default()), Guard::owner()?);
+    let (uri, stores) = as_owner(uri, base, environment)?;
     let bytes = read_file(&stores, &uri, RECEIPT_BYTES_MAX).await?;
     Receipt::read(&bytes, &uri.to_string())
 }
@@ -115,14 +109,10 @@ async fn beside(
     name: &str,
     provenance: Option<&Provenance>,
 ) -> Result<Option<(Receipt, String)>> {
-    let run = match provenance {
-        Some(provenance) if is_run(&provenance.run) => provenance.run.as_str(),
-        // It would lead elsewhere.
-        Some(_) => return Ok(None),
-        None => match run_of(name) {
-            Some(run) => run,
-            None => return Ok(None),
-        },
+    let said = provenance.map(|provenance| provenance.run.as_str());
+    // Any other name would lead elsewhere.
+    let Some(run) = said.or_else(|| run_of(name)).filter(|run| is_run(run)) else {
+        return Ok(None);
     };
     let mut folder = uri.parent();
     let mut path = name.to_owned();
@@ -146,48 +136,9 @@ async fn beside(
     Ok(None)
 }
 
-/// The run in the name of a file, as in `part-00000-000-RUN.csv.gz`.
-fn run_of(name: &str) -> Option<&str> {
-    let rest = name.strip_prefix("part-")?;
-    let (partition, rest) = rest.split_once('-')?;
-    let (number, rest) = rest.split_once('-')?;
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
-    let ends = [
-        ".csv",
-        ".csv.gz",
-        ".csv.zst",
-        ".ndjson",
-        ".ndjson.gz",
-        ".ndjson.zst",
-        ".arrow",
-        ".parquet",
-    ];
-    let run = ends.iter().find_map(|end| rest.strip_suffix(end))?;
-    (is_number(partition) && is_number(number) && !run.is_empty()).then_some(run)
-}
-
 async fn is_unchanged(files: &Files, object: &ObjectMeta, written: &DataFile) -> Result<bool> {
     match &written.blake3 {
         None => Ok(object.size == written.bytes),
         Some(expected) => Ok(blake3_of(&*files.store, object).await? == *expected),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::run_of;
-
-    #[test]
-    fn the_run_stands_in_the_name_of_its_files() {
-        assert_eq!(run_of("part-00000-000-r-1.csv.gz"), Some("r-1"));
-        assert_eq!(run_of("part-00012-003-a.b.parquet"), Some("a.b"));
-        for name in [
-            "part-0-0-.csv",
-            "part-x-0-r.csv",
-            "sales.csv",
-            "part-0-0-r.txt",
-        ] {
-            assert_eq!(run_of(name), None, "{name}");
-        }
     }
 }

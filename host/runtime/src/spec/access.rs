@@ -22,6 +22,19 @@ pub struct StepAccess {
 }
 
 impl StepAccess {
+    /// The keys by which the step reaches beyond its columns.
+    pub fn reaches(&self) -> impl Iterator<Item = &'static str> {
+        let declared = [
+            ("objects", !self.objects.is_empty()),
+            ("http", !self.http.is_empty()),
+            ("secrets", !self.secrets.is_empty()),
+            ("clock", self.clock == WallClock::Real),
+            ("random", self.random == Numbers::Real),
+        ];
+        let declared = declared.into_iter().filter(|(_, has)| *has);
+        declared.map(|(key, _)| key)
+    }
+
     /// Whether a transform that is called twice with the same rows does nothing twice: it writes no object, and its
     /// requests only read.
     #[must_use]

@@ -1,7 +1,6 @@
 //! What an output with `mode = "incremental"` cannot have: what a run made of a file is kept for the runs after it, and so
 //! has to follow from that file and the application alone.
 
-use super::access::{Numbers, WallClock};
 use super::application::{Application, Mode, Step};
 use super::contract::{Rule, RuleKind};
 use super::document::{Node, Problems};
@@ -43,16 +42,12 @@ pub(super) fn refuse_steps(application: &Application, steps: &[Node], problems: 
 
 /// The key of a step by which it reaches beyond the rows of one file, if it has one.
 fn foreign(step: &Step) -> Option<&'static str> {
-    let access = &step.access;
-    [
+    let rows = [
         ("partition_by", !step.partition_by.is_empty()),
         ("order_by", !step.order_by.is_empty()),
-        ("objects", !access.objects.is_empty()),
-        ("http", !access.http.is_empty()),
-        ("secrets", !access.secrets.is_empty()),
-        ("clock", access.clock == WallClock::Real),
-        ("random", access.random == Numbers::Real),
-    ]
-    .into_iter()
-    .find_map(|(key, has)| has.then_some(key))
+    ];
+    let mut rows = rows.into_iter().filter(|(_, has)| *has);
+    rows.next()
+        .map(|(key, _)| key)
+        .or_else(|| step.access.reaches().next())
 }

@@ -44,8 +44,8 @@ pub fn storage_error(what: &str, error: StoreError) -> Error {
                 .hint("raise the limit of open files, such as by `ulimit -n 4096`, or lower `--threads`")
         }
         other => {
-            let error = Error::new(ErrorKind::Storage, format!("`{what}`: {}", cause(other)));
             let text = cause(other);
+            let error = Error::new(ErrorKind::Storage, format!("`{what}`: {text}"));
             if text.contains("No space left") {
                 error.hint("free some space, or write somewhere else")
             } else if text.contains("Read-only file system") {

@@ -32,7 +32,7 @@ pub use object_store::ObjectMeta;
 pub use confined::ConfinedStore;
 pub use dataset::{
     DataFile, MARKER, Manifest, Operation, Past, Repaired, Snapshot, Swept, kept, names_beside,
-    repair, rollback, snapshot,
+    repair, rollback, run_of, snapshot,
 };
 pub use failure::storage_error;
 pub use layer::{Layer, Layered};

@@ -20,7 +20,7 @@ use super::stream::{Partition, Place, record_batch};
 use crate::engine::quarantine::Clean;
 use crate::error::{Error, Result, ResultExt as _};
 use crate::limits::Limits;
-use crate::spec::{Numbers, Step, StepAccess, WallClock};
+use crate::spec::Step;
 
 /// What each key of ours in such a file begins with.
 const PREFIX: &str = "sluicegate.";
@@ -208,22 +208,9 @@ impl StepKeeping {
         Self {
             keeping,
             plugin: step.plugin.to_string(),
-            reaches: reaches(&step.access).join(","),
+            reaches: step.access.reaches().collect::<Vec<_>>().join(","),
         }
     }
-}
-
-/// What a step declares beside its columns.
-fn reaches(access: &StepAccess) -> Vec<&'static str> {
-    let declared = [
-        ("objects", !access.objects.is_empty()),
-        ("http", !access.http.is_empty()),
-        ("secrets", !access.secrets.is_empty()),
-        ("clock", access.clock == WallClock::Real),
-        ("random", access.random == Numbers::Real),
-    ];
-    let declared = declared.into_iter().filter(|(_, is_declared)| *is_declared);
-    declared.map(|(word, _)| word).collect()
 }
 
 impl Partition {

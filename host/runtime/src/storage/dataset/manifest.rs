@@ -363,8 +363,8 @@ impl Manifest {
     }
 }
 
-/// How the names of files end that hold the name of a run.
-const ENDS: [&str; 9] = [
+/// How the names of files of data end. None of them is the end of another.
+const ENDS: [&str; 8] = [
     ".parquet",
     ".csv",
     ".csv.gz",
@@ -373,25 +373,24 @@ const ENDS: [&str; 9] = [
     ".ndjson.gz",
     ".ndjson.zst",
     ".arrow",
-    ".json",
 ];
 
-/// Whether a file's name is `part-`, two numbers and the name of a run, or beside the data that name alone, and no more
-/// than an end. No other run has such files, as none of these ends is another and more.
+/// The run in the name of a file that it wrote, as in `part-00000-000-RUN.csv.gz`.
+#[must_use]
+pub fn run_of(name: &str) -> Option<&str> {
+    let (first, rest) = name.strip_prefix("part-")?.split_once('-')?;
+    let (second, rest) = rest.split_once('-')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|c| c.is_ascii_digit());
+    let run = ENDS.iter().find_map(|end| rest.strip_suffix(end))?;
+    (is_number(first) && is_number(second) && !run.is_empty()).then_some(run)
+}
+
+/// Whether a file is one of a run by its name: a part, or what stands beside the data under the run's name. No other run
+/// has such files.
 pub(in crate::storage) fn is_of(path: &str, run: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
-    let part = || {
-        let (first, rest) = name.strip_prefix("part-")?.split_once('-')?;
-        let (second, rest) = rest.split_once('-')?;
-        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        (is_number(first) && is_number(second)).then_some(rest)
-    };
-    let beside = path.starts_with(FOLDER).then_some(name);
-    let mut names = part().into_iter().chain(beside);
-    names.any(|name| {
-        name.strip_prefix(run)
-            .is_some_and(|end| ENDS.contains(&end))
-    })
+    let is_beside = || path.starts_with(FOLDER) && name.strip_suffix(".json") == Some(run);
+    run_of(name) == Some(run) || is_beside()
 }
 
 /// A file may be data, or told beside it; what the log itself consists of is none.

@@ -33,7 +33,7 @@ pub use self::janitor::Swept;
 pub(super) use self::janitor::{staged_as, sweep};
 pub(super) use self::log::{Created, Entries, Failed, Log};
 pub(super) use self::manifest::{Beside, Change, SUCCESS, Source, is_of, staging};
-pub use self::manifest::{DataFile, Manifest, Operation, Past, kept};
+pub use self::manifest::{DataFile, Manifest, Operation, Past, kept, run_of};
 pub(super) use self::reader::{Shelves, objects, visible};
 pub use self::reader::{Snapshot, snapshot};
 pub use self::tend::{Repaired, repair, rollback};

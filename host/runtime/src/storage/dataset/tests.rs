@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::manifest::Manifest;
+use super::manifest::{Manifest, run_of};
 
 const GOOD: &str = r#"{
     "format": 1, "attempt": "a", "keep": 1,
@@ -99,5 +99,19 @@ proptest! {
         if let Ok(manifest) = Manifest::read(&bytes, 7) {
             prop_assert_eq!(manifest.version(), 7);
         }
+    }
+}
+
+#[test]
+fn the_run_stands_in_the_name_of_its_files() {
+    assert_eq!(run_of("part-00000-000-r-1.csv.gz"), Some("r-1"));
+    assert_eq!(run_of("part-00012-003-a.b.parquet"), Some("a.b"));
+    for name in [
+        "part-0-0-.csv",
+        "part-x-0-r.csv",
+        "sales.csv",
+        "part-0-0-r.txt",
+    ] {
+        assert_eq!(run_of(name), None, "{name}");
     }
 }
